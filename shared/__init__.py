@@ -1,0 +1,1 @@
+"""What both processes use; it imports neither of them."""

@@ -1,0 +1,1 @@
+"""Redis between the two processes: streams, pub/sub, and every key's name."""

@@ -1,0 +1,108 @@
+"""One atomic step in Redis: snapshot, secrets, log entry and publication of one event.
+
+A server-side script does it, so that nobody ever sees an event whose snapshot or log entry is not
+there yet, and so that a stale owner (a lower epoch than the snapshot's) changes nothing.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from redis.asyncio import Redis
+
+from shared.bus import keys
+from shared.clock import now_ms
+from shared.messages.events import AnySessionEvent
+from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
+
+UNLINKED_SNAPSHOT_TTL_MS: Final = 24 * 60 * 60 * 1000
+
+_ANNOUNCE: Final = """
+local log, snapshot, qr, code = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local channel, event, durable, max_length = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local epoch, snapshot_ttl = tonumber(ARGV[5]), tonumber(ARGV[6])
+local secrets = {{qr, ARGV[7], tonumber(ARGV[8])}, {code, ARGV[9], tonumber(ARGV[10])}}
+local known = redis.call('HGET', snapshot, 'epoch')
+if known and tonumber(known) > epoch then return 0 end
+for _, secret in ipairs(secrets) do
+  if secret[3] > 0 then redis.call('SET', secret[1], secret[2], 'PX', secret[3])
+  elseif secret[3] < 0 then redis.call('DEL', secret[1]) end
+end
+if #ARGV > 10 then
+  redis.call('DEL', snapshot)
+  redis.call('HSET', snapshot, unpack(ARGV, 11))
+  if snapshot_ttl > 0 then redis.call('PEXPIRE', snapshot, snapshot_ttl) end
+end
+if event ~= '' then
+  if durable == '1' then
+    local id = redis.call('XADD', log, 'MAXLEN', '~', max_length, '*', 'event', event)
+    event = string.sub(event, 1, -2) .. ',"streamId":"' .. id .. '"}'
+  end
+  redis.call('PUBLISH', channel, event)
+end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """An event, the snapshot it leads to, and what happens to the two secrets.
+
+    ``qr`` / ``code``: a value is stored until its own expiry, ``keep_*`` leaves what is there, and
+    otherwise the secret is removed. ``event`` is None when only the snapshot is told again.
+    """
+
+    snapshot: Snapshot
+    event: AnySessionEvent | None = None
+    qr: LiveQr | None = None
+    code: LiveCode | None = None
+    keep_qr: bool = False
+    keep_code: bool = False
+
+    @property
+    def durable(self) -> bool:
+        return self.event is not None and self.event.durable
+
+
+class Announcer:
+    """Carries announcements to Redis, one try each. Raises redis.exceptions.RedisError."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._script = redis.register_script(_ANNOUNCE)
+
+    async def announce(self, announcement: Announcement) -> bool:
+        """False when a newer owner has spoken: nothing was changed or published."""
+        snapshot, event = announcement.snapshot, announcement.event
+        session_id = snapshot.company_id
+        linked = snapshot.phone_number is not None
+        fields = [item for pair in snapshot.to_hash().items() for item in pair]
+        call = cast("Callable[..., Awaitable[int]]", self._script)
+        return bool(
+            await call(
+                keys=[
+                    keys.EVENTS_LOG,
+                    keys.session_snapshot(session_id),
+                    keys.live_qr(session_id),
+                    keys.live_code(session_id),
+                ],
+                args=[
+                    keys.EVENTS_CHANNEL,
+                    event.to_json() if event else "",
+                    "1" if announcement.durable else "0",
+                    keys.EVENTS_LOG_MAX_LENGTH,
+                    snapshot.epoch,
+                    0 if linked else UNLINKED_SNAPSHOT_TTL_MS,
+                    *_secret(announcement.qr, keep=announcement.keep_qr),
+                    *_secret(announcement.code, keep=announcement.keep_code),
+                    *fields,
+                ],
+            )
+        )
+
+
+def _secret(secret: LiveQr | LiveCode | None, *, keep: bool) -> tuple[str, int]:
+    """Value and time to live: positive stores, zero leaves alone, negative removes."""
+    if secret is None:
+        return "", 0 if keep else -1
+    remaining_ms = secret.expires_at - now_ms()
+    return (secret.to_json(), remaining_ms) if remaining_ms > 0 else ("", -1)

@@ -1,0 +1,52 @@
+"""The name of every channel, stream and key in Redis. No other module spells one out."""
+
+from typing import Final
+
+from shared.company_id import SalonId, SessionId
+
+EVENTS_CHANNEL: Final = "whatsapp:events"
+HEALTH_CHANNEL: Final = "whatsapp:health"
+HEALTH_TEST_CHANNEL: Final = "whatsapp:health-test"
+
+EVENTS_LOG: Final = "whatsapp:events:log"
+COMMANDS: Final = "whatsapp:commands"
+COMMANDS_DEAD: Final = "whatsapp:commands:dead"
+COMMANDS_GROUP: Final = "whatsapp-service"
+
+EVENTS_LOG_MAX_LENGTH: Final = 100_000
+COMMANDS_MAX_LENGTH: Final = 50_000
+COMMANDS_DEAD_MAX_LENGTH: Final = 10_000
+
+
+def session_snapshot(session_id: SessionId) -> str:
+    return f"whatsapp:session:{session_id}"
+
+
+def live_qr(session_id: SessionId) -> str:
+    return f"whatsapp:session:{session_id}:qr"
+
+
+def live_code(session_id: SessionId) -> str:
+    return f"whatsapp:session:{session_id}:code"
+
+
+def command_done(command_id: str) -> str:
+    return f"whatsapp:command:{command_id}:done"
+
+
+def pairing_lock(session_id: SessionId) -> str:
+    return f"marketplace:pairing-lock:{session_id}"
+
+
+def breaker(name: str) -> str:
+    return f"marketplace:breaker:{name}"
+
+
+def rate_limit_prefix() -> str:
+    """`limits` appends the limit's own name and subject."""
+    return "marketplace:limit"
+
+
+def salon_room(salon_id: SalonId) -> str:
+    """Socket.IO room of a salon's pages; a wire contract like the keys."""
+    return f"company-{salon_id}"

@@ -1,0 +1,93 @@
+"""A pub/sub subscription that heals itself."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+_log = structlog.get_logger(__name__)
+
+MIN_BACKOFF_S: Final = 0.1
+MAX_BACKOFF_S: Final = 2.0
+PROBE_EVERY_S: Final = 5.0
+ANSWER_WITHIN_S: Final = 5.0
+
+OnMessage = Callable[[str, str], Awaitable[None]]
+OnSubscribed = Callable[[], Awaitable[None]]
+
+
+async def _nothing() -> None:
+    return
+
+
+class ChannelListener:
+    """Hands each message of ``channels`` to ``on_message(channel, payload)``, one at a time.
+
+    After each (re)subscription, before any message, ``on_subscribed`` runs: the place to read what
+    was missed. A silent connection is probed, so a dead one is found within 10 s. An exception of
+    ``on_message`` is logged and ends nothing; one of Redis leads to a new connection.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        channels: Sequence[str],
+        on_message: OnMessage,
+        *,
+        on_subscribed: OnSubscribed = _nothing,
+    ) -> None:
+        self._redis = redis
+        self._channels = tuple(channels)
+        self._on_message = on_message
+        self._on_subscribed = on_subscribed
+        self.subscribed = asyncio.Event()
+
+    async def run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError, TimeoutError) as error:
+                failures = 0 if self.subscribed.is_set() else failures + 1
+                self.subscribed.clear()
+                _log.warning(
+                    "bus_subscription_lost", channels=self._channels, error=type(error).__name__
+                )
+                ceiling = min(MAX_BACKOFF_S, MIN_BACKOFF_S * 2**failures)
+                await asyncio.sleep(random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(*self._channels)
+            confirmed = 0
+            while confirmed < len(self._channels):
+                message = await pubsub.get_message(timeout=ANSWER_WITHIN_S)
+                if message is None:
+                    raise TimeoutError
+                confirmed += message["type"] == "subscribe"
+            await self._on_subscribed()
+            self.subscribed.set()
+            silent_since_probe = False
+            while True:
+                message = await pubsub.get_message(timeout=PROBE_EVERY_S)
+                if message is None:
+                    if silent_since_probe:
+                        raise TimeoutError
+                    await pubsub.ping()
+                    silent_since_probe = True
+                    continue
+                silent_since_probe = False
+                if message["type"] == "message":
+                    await self._deliver(message["channel"], message["data"])
+
+    async def _deliver(self, channel: str, payload: str) -> None:
+        try:
+            await self._on_message(channel, payload)
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - a handler never ends the subscription
+            _log.exception("bus_handler_failed", channel=channel)

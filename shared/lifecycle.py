@@ -1,0 +1,69 @@
+"""How a process lives: start, run until it is told to stop, stop within a deadline."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import structlog
+
+from shared.observability import capture
+
+_log = structlog.get_logger(__name__)
+
+
+def new_process_id() -> str:
+    """Names one life of one process: host, pid and a random part, since pids come again."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, stop.set)
+    return stop
+
+
+class BackgroundTasks:
+    """Named tasks that live as long as the process; one that dies takes the process down."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+        self.failed = asyncio.Event()
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        _log.error("background_task_ended", task=task.get_name(), exc_info=error)
+        if error is not None:
+            capture(error, operation=task.get_name())
+        self.failed.set()
+
+    async def stop(self) -> None:
+        """Cancel all and wait for their end."""
+        for task in self._tasks:
+            task.remove_done_callback(self._ended)
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+
+@contextlib.asynccontextmanager
+async def background_tasks() -> AsyncIterator[BackgroundTasks]:
+    tasks = BackgroundTasks()
+    try:
+        yield tasks
+    finally:
+        await tasks.stop()

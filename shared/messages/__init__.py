@@ -1,0 +1,1 @@
+"""The wire contract between the two processes: tagged unions, decoded in one place."""

@@ -1,0 +1,50 @@
+"""Commands: imperative, one handler each, sent to the owner of a session.
+
+Handled at least once with one effect (duplicates are known by ``commandId``); past ``expiresAt``
+answered with an error, never done late.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from shared.clock import now_ms
+from shared.errors import AppError, ErrorCode
+from shared.messages.envelope import EpochMs, Identifier, PhoneDigits, SessionIdField, WireModel
+from shared.messages.events import fault_of
+
+
+class _Command(WireModel):
+    command_id: Identifier
+    company_id: SessionIdField
+    issued_at: EpochMs
+    expires_at: EpochMs
+
+    def is_expired(self) -> bool:
+        return now_ms() >= self.expires_at
+
+
+class RequestQr(_Command):
+    """Have a live QR. Does nothing to a link attempt or a code that is under way."""
+
+    type: Literal["request-qr"] = "request-qr"
+
+
+class RequestPairingCode(_Command):
+    """Have a live code for this number. The same number again gets the same code."""
+
+    type: Literal["request-pairing-code"] = "request-pairing-code"
+    phone_number: PhoneDigits
+
+
+Command = RequestQr | RequestPairingCode
+
+_COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
+
+
+def decode_command(payload: str | bytes) -> Command:
+    """Raises AppError(INVALID_MESSAGE)."""
+    try:
+        return _COMMANDS.validate_json(payload)
+    except ValidationError as error:
+        raise AppError(ErrorCode.INVALID_MESSAGE, fault=fault_of(error)) from None

@@ -1,0 +1,59 @@
+"""Phone numbers: E.164 digits without the plus, everywhere inside the system."""
+
+import re
+from typing import NewType
+
+import phonenumbers
+
+from shared.errors import AppError, ErrorCode
+
+PhoneNumber = NewType("PhoneNumber", str)
+
+MIN_DIGITS = 10
+MAX_DIGITS = 15
+_RUSSIAN_LENGTH = 11
+_ALLOWED = re.compile(r"[0-9+()\-.\s\u00a0\u2011\u2013]+")
+
+
+def parse_phone(value: object) -> PhoneNumber:
+    """Normalise what a person typed.
+
+    11 digits starting with 8 and bare 10 digits are Russian, unless a plus was given.
+    Raises AppError(PHONE_REQUIRED) when nothing was given and AppError(INVALID_PHONE_FORMAT) for
+    anything that is not text, holds other than digits and separators, or has fewer than 10 or
+    more than 15 digits.
+    """
+    if value is None or value == "":
+        raise AppError(ErrorCode.PHONE_REQUIRED)
+    if not isinstance(value, str) or len(value) > 40 or not _ALLOWED.fullmatch(value.strip()):  # noqa: PLR2004 - longer than any number with separators
+        raise AppError(ErrorCode.INVALID_PHONE_FORMAT)
+    text = value.strip()
+    digits = re.sub(r"[^0-9]", "", text)
+    if "+" in text[1:]:
+        raise AppError(ErrorCode.INVALID_PHONE_FORMAT)
+    if not text.startswith("+"):
+        digits = _as_russian(digits)
+    if not MIN_DIGITS <= len(digits) <= MAX_DIGITS or digits.startswith("0"):
+        raise AppError(ErrorCode.INVALID_PHONE_FORMAT)
+    return PhoneNumber(digits)
+
+
+def _as_russian(digits: str) -> str:
+    if len(digits) == _RUSSIAN_LENGTH and digits.startswith("8"):
+        return f"7{digits[1:]}"
+    if len(digits) == MIN_DIGITS:
+        return f"7{digits}"
+    return digits
+
+
+def region_of(phone: PhoneNumber) -> str | None:
+    """ISO 3166 code of the number's country, None when the numbering plan does not know it."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(f"+{phone}"))
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def mask_phone(phone: str) -> str:
+    """The form that logs may hold: country and the last two digits. ``79990000001`` → ``7*01``."""
+    return f"{phone[:1]}*{phone[-2:]}" if len(phone) > 4 else "*"  # noqa: PLR2004 - too short to hide anything

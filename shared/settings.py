@@ -1,0 +1,76 @@
+"""What both processes read from the environment, once, checked before anything starts."""
+
+import sys
+from enum import StrEnum
+from typing import Final, NoReturn, Self, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIN_SECRET_LENGTH: Final = 32
+MIN_DISTINCT_CHARACTERS: Final = 10
+EXIT_CONFIGURATION: Final = 78
+"""EX_CONFIG of sysexits.h: a supervisor can tell a bad setting from a crash."""
+
+
+class Environment(StrEnum):
+    PRODUCTION = "production"
+    DEVELOPMENT = "development"
+    TEST = "test"
+
+
+class CommonSettings(BaseSettings):
+    model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", frozen=True)
+
+    environment: Environment = Environment.PRODUCTION
+    database_url: SecretStr = Field(min_length=1)
+    redis_url: SecretStr = Field(min_length=1)
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+    log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
+    log_format: str = Field(default="json", pattern=r"^(json|console)$")
+    sentry_dsn: SecretStr = SecretStr("")
+    shutdown_timeout_s: float = Field(default=8.0, gt=0, le=60)
+
+    @property
+    def production(self) -> bool:
+        return self.environment is Environment.PRODUCTION
+
+    @model_validator(mode="after")
+    def _check_urls(self) -> Self:
+        if not self.database_url.get_secret_value().startswith(("postgres://", "postgresql://")):
+            raise ValueError("DATABASE_URL must start with postgres:// or postgresql://")
+        if not self.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://")
+        return self
+
+
+def require_strong(variable: str, secret: SecretStr) -> None:
+    """Raises ValueError, naming the variable and what is wrong, never the value."""
+    value = secret.get_secret_value()
+    if not value:
+        raise ValueError(f"{variable} is missing: set it to at least 32 random characters")
+    if len(value) < MIN_SECRET_LENGTH or len(set(value)) < MIN_DISTINCT_CHARACTERS:
+        raise ValueError(f"{variable} is too weak: set it to at least 32 random characters")
+
+
+S = TypeVar("S", bound=CommonSettings)
+
+
+def load_settings(kind: type[S]) -> S:
+    """Read the environment; a fault ends the process with one line that names the variable."""
+    try:
+        return kind()
+    except ValidationError as error:
+        _refuse(error)
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    first = error.errors(include_url=False, include_input=False)[0]
+    variable = ".".join(str(part) for part in first["loc"]).upper()
+    text = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        text = f"{variable} is missing"
+    elif variable:
+        text = f"{variable}: {text}"
+    sys.stderr.write(f"configuration: {text}\n")
+    raise SystemExit(EXIT_CONFIGURATION)

@@ -1,0 +1,120 @@
+"""Every text that a person reads, in Russian, in one place, so that a language can be added."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shared.errors import ErrorCode
+from shared.messages.status import Reason, SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What happened, and what the person can do next."""
+
+    message: str
+    next_step: str = ""
+
+
+_PRESS_CONNECT = "Вернитесь в YClients и нажмите «Подключить» ещё раз."
+_TRY_AGAIN = "Попробуйте ещё раз через минуту."
+_ASK_SUPPORT = "Если не поможет, напишите в поддержку."
+
+ERROR_TEXTS: Final[dict[ErrorCode, Text]] = {
+    ErrorCode.INVALID_SALON_ID: Text("Не удалось определить филиал.", _PRESS_CONNECT),
+    ErrorCode.INVALID_SESSION_ID: Text("Неверный номер подключения.", "Обновите страницу."),
+    ErrorCode.SIGNATURE_MISSING: Text("Ссылка не подписана YClients.", _PRESS_CONNECT),
+    ErrorCode.SIGNATURE_INVALID: Text("Подпись YClients не подошла.", _PRESS_CONNECT),
+    ErrorCode.USER_DATA_INVALID: Text("Данные от YClients не читаются.", _PRESS_CONNECT),
+    ErrorCode.NOT_CONFIGURED: Text(
+        "Сервис ещё не настроен.", "Мы уже знаем об этом. Попробуйте немного позже."
+    ),
+    ErrorCode.TOKEN_MISSING: Text("В ссылке нет ключа подключения.", _PRESS_CONNECT),
+    ErrorCode.TOKEN_INVALID: Text("Ссылка недействительна.", _PRESS_CONNECT),
+    ErrorCode.TOKEN_EXPIRED: Text("Ссылка устарела: она действует один час.", _PRESS_CONNECT),
+    ErrorCode.FORBIDDEN: Text("Нет доступа к этому подключению.", _PRESS_CONNECT),
+    ErrorCode.NOT_FOUND: Text("Такой страницы нет.", _PRESS_CONNECT),
+    ErrorCode.INVALID_REQUEST: Text("Запрос не разобран.", "Обновите страницу."),
+    ErrorCode.TOO_MANY_CONNECTIONS: Text(
+        "Слишком много открытых вкладок.", "Закройте лишние вкладки и подождите минуту."
+    ),
+    ErrorCode.PHONE_REQUIRED: Text("Введите номер телефона.", "Это номер WhatsApp вашего салона."),
+    ErrorCode.INVALID_PHONE_FORMAT: Text(
+        "Номер не похож на телефон.", "Введите его целиком, например +7 999 000-00-01."
+    ),
+    ErrorCode.REQUEST_IN_PROGRESS: Text(
+        "Код уже запрашивается.", "Подождите несколько секунд: он появится здесь."
+    ),
+    ErrorCode.RATE_LIMITED: Text(
+        "Слишком много попыток.", "Подождите немного или подключитесь по QR-коду."
+    ),
+    ErrorCode.PAIRING_CODE_FAILED: Text(
+        "Не удалось получить код.", "Попробуйте ещё раз или подключитесь по QR-коду."
+    ),
+    ErrorCode.BAILEYS_ERROR: Text(
+        "WhatsApp не выдал код для этого номера.",
+        "Проверьте, что на номере есть WhatsApp, или подключитесь по QR-коду.",
+    ),
+    ErrorCode.ALREADY_CONNECTED: Text("WhatsApp этого салона уже подключён."),
+    ErrorCode.LINKER_QUEUE_FULL: Text("Сейчас подключается очень много салонов.", _TRY_AGAIN),
+    ErrorCode.LINKER_FAILED: Text("Подключение прервалось на нашей стороне.", _TRY_AGAIN),
+    ErrorCode.WHATSAPP_UNREACHABLE: Text("WhatsApp сейчас не отвечает.", _TRY_AGAIN),
+    ErrorCode.CLIENT_OUTDATED: Text(
+        "WhatsApp требует обновить наш сервис.", "Мы уже занимаемся этим. Попробуйте позже."
+    ),
+    ErrorCode.LINK_REFUSED: Text("WhatsApp отклонил подключение.", _TRY_AGAIN),
+    ErrorCode.QR_TIMEOUT: Text("QR-код не появился вовремя.", _TRY_AGAIN),
+    ErrorCode.COMMAND_EXPIRED: Text("Запрос ждал слишком долго.", _TRY_AGAIN),
+    ErrorCode.INVALID_MESSAGE: Text("Запрос не разобран.", "Обновите страницу."),
+    ErrorCode.SERVICE_UNAVAILABLE: Text("Сервис временно недоступен.", _TRY_AGAIN),
+    ErrorCode.INTERNAL_ERROR: Text("Что-то пошло не так.", f"{_TRY_AGAIN} {_ASK_SUPPORT}"),
+}
+
+STATUS_TEXTS: Final[dict[SessionStatus, Text]] = {
+    SessionStatus.IDLE: Text("WhatsApp ещё не подключён.", "Отсканируйте QR-код или введите код."),
+    SessionStatus.QUEUED: Text("Вы в очереди на подключение.", "Обычно это меньше минуты."),
+    SessionStatus.CONNECTING: Text("Соединяемся с WhatsApp…"),
+    SessionStatus.QR: Text("Отсканируйте QR-код телефоном салона."),
+    SessionStatus.PAIRING: Text("Введите код в WhatsApp на телефоне салона."),
+    SessionStatus.LINKING: Text("Завершаем подключение…", "Не закрывайте WhatsApp на телефоне."),
+    SessionStatus.QR_EXPIRED: Text("QR-код устарел.", "Нажмите «Показать новый QR-код»."),
+    SessionStatus.CONNECTED: Text("Готово! WhatsApp подключён."),
+    SessionStatus.RECONNECTING: Text(
+        "Связь с WhatsApp прервалась, восстанавливаем…", "Делать ничего не нужно."
+    ),
+    SessionStatus.LOGGED_OUT: Text(
+        "Устройство отвязано в WhatsApp на телефоне.", "Подключите WhatsApp ещё раз."
+    ),
+    SessionStatus.REPLACED: Text(
+        "Подключение открыто в другом месте.", "Подключите WhatsApp ещё раз."
+    ),
+    SessionStatus.BANNED: Text(
+        "WhatsApp временно ограничил этот номер.", "Откройте WhatsApp на телефоне: там указан срок."
+    ),
+    SessionStatus.OUTDATED: ERROR_TEXTS[ErrorCode.CLIENT_OUTDATED],
+    SessionStatus.ERROR: Text("Подключиться не удалось.", _TRY_AGAIN),
+}
+
+REASON_TEXTS: Final[dict[Reason, Text]] = {
+    Reason.LOGGED_OUT: STATUS_TEXTS[SessionStatus.LOGGED_OUT],
+    Reason.REFUSED: ERROR_TEXTS[ErrorCode.LINK_REFUSED],
+    Reason.WHATSAPP_UNREACHABLE: ERROR_TEXTS[ErrorCode.WHATSAPP_UNREACHABLE],
+    Reason.LINKER_FAILED: ERROR_TEXTS[ErrorCode.LINKER_FAILED],
+    Reason.LINKER_QUEUE_FULL: ERROR_TEXTS[ErrorCode.LINKER_QUEUE_FULL],
+    Reason.CLIENT_OUTDATED: ERROR_TEXTS[ErrorCode.CLIENT_OUTDATED],
+    Reason.CREDENTIALS_MISSING: Text(
+        "Данные подключения не найдены.", "Подключите WhatsApp ещё раз."
+    ),
+}
+
+CONNECTED_MESSAGE: Final = "Готово! WhatsApp подключён."
+
+
+def error_text(code: ErrorCode) -> Text:
+    return ERROR_TEXTS[code]
+
+
+def status_text(status: SessionStatus, reason: Reason | None = None) -> Text:
+    """The reason's own text when there is one, else the status's."""
+    if status is SessionStatus.ERROR and reason in REASON_TEXTS:
+        return REASON_TEXTS[reason]
+    return STATUS_TEXTS[status]
