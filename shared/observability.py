@@ -56,6 +56,10 @@ def _mask(name: str, value: object) -> object:
         return {key: _mask(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_mask(name, item) for item in value]
+    return _mask_scalar(name, value)
+
+
+def _mask_scalar(name: str, value: object) -> object:
     if value is None or isinstance(value, bool | float):
         return value
     if _PHONE_NAMES.search(name) and len(str(value)) > _TOO_SHORT_FOR_A_NUMBER:

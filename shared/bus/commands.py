@@ -162,7 +162,7 @@ class CommandConsumer:
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.xadd(
                 keys.COMMANDS_DEAD,
-                cast("dict[Any, Any]", {**fields, "from": stream_id}),
+                cast("Any", {**fields, "from": stream_id}),
                 maxlen=keys.COMMANDS_DEAD_MAX_LENGTH,
             )
             pipe.xack(keys.COMMANDS, keys.COMMANDS_GROUP, stream_id)
