@@ -15,7 +15,7 @@ import structlog
 from sentry_sdk.integrations.logging import LoggingIntegration
 from structlog.types import EventDict, Processor
 
-from shared.settings import CommonSettings
+from shared.settings import CommonSettings, LogSettings
 
 _SECRET_NAMES: Final = re.compile(
     r"token|secret|password|authorization|cookie|^qr$|^code$|pairing_code|api_key|user_data|dsn",
@@ -72,7 +72,7 @@ def mask_event(_logger: object, _method: str, event: EventDict) -> EventDict:
     return {name: _mask(name, value) for name, value in event.items()}
 
 
-def configure_logging(settings: CommonSettings, component: str) -> None:
+def configure_logging(settings: LogSettings, component: str) -> None:
     """Everything to stderr, as JSON lines or for a person; standard logging joins the chain."""
     shared_chain: list[Processor] = [
         structlog.contextvars.merge_contextvars,

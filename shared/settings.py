@@ -19,15 +19,18 @@ class Environment(StrEnum):
     TEST = "test"
 
 
-class CommonSettings(BaseSettings):
+class LogSettings(BaseSettings):
     model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", frozen=True)
 
+    log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
+    log_format: str = Field(default="json", pattern=r"^(json|console)$")
+
+
+class CommonSettings(LogSettings):
     environment: Environment = Environment.PRODUCTION
     database_url: SecretStr = Field(min_length=1)
     redis_url: SecretStr = Field(min_length=1)
     database_pool_size: int = Field(default=10, ge=1, le=200)
-    log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
-    log_format: str = Field(default="json", pattern=r"^(json|console)$")
     sentry_dsn: SecretStr = SecretStr("")
     shutdown_timeout_s: float = Field(default=8.0, gt=0, le=60)
 

@@ -1,0 +1,1 @@
+"""The session process: the only place where a WhatsApp session lives."""

@@ -1,0 +1,41 @@
+"""``python -m whatsapp_service``."""
+
+import asyncio
+import os
+import sys
+from typing import NoReturn
+
+import structlog
+
+from shared.observability import capture, configure_logging, configure_sentry
+from shared.settings import EXIT_CONFIGURATION, load_settings
+from whatsapp_service.app import run
+from whatsapp_service.gateway.library import LibraryRefusedError
+from whatsapp_service.settings import WhatsAppSettings
+
+
+def main() -> NoReturn:
+    settings = load_settings(WhatsAppSettings)
+    configure_logging(settings, component="whatsapp")
+    configure_sentry(settings, component="whatsapp")
+    try:
+        with asyncio.Runner() as runner:
+            status = 0 if runner.run(run(settings)) else 1
+    except LibraryRefusedError as error:
+        sys.stderr.write(f"library: {error}\n")
+        status = EXIT_CONFIGURATION
+    except Exception as error:  # noqa: BLE001 - the process's last words
+        structlog.get_logger(__name__).critical("whatsapp_service_failed", exc_info=True)
+        capture(error, operation="main")
+        status = 1
+    leave(status)
+
+
+def leave(status: int) -> NoReturn:
+    """End at once: the library's threads and its atexit hooks would keep the process."""
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The composition root: builds every adapter, starts and stops everything in order."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+import structlog
+import uvicorn
+from redis.asyncio import Redis
+
+from shared.bus.announcement import Announcer
+from shared.bus.commands import CommandConsumer
+from shared.bus.connection import connect_redis
+from shared.bus.ping import PingResponder
+from shared.bus.publisher import Publisher
+from shared.db import DatabaseError, Pool, make_pool
+from shared.lifecycle import background_tasks, new_process_id, stop_on_signals
+from whatsapp_service.gateway.library import load_library, require_genuine_library
+from whatsapp_service.gateway.linked_client import Gateway
+from whatsapp_service.operator_http import OperatorHttp
+from whatsapp_service.sessions.linker_pool import LinkerPool
+from whatsapp_service.sessions.session import Services
+from whatsapp_service.sessions.store_preparation import prepare_store
+from whatsapp_service.sessions.supervisor import Supervisor
+from whatsapp_service.settings import WhatsAppSettings
+from whatsapp_service.store.directory import Directory
+
+_log = structlog.get_logger(__name__)
+
+CREDENTIAL_POOL_SIZE: Final = 3
+FLUSH_S: Final = 3.0
+RETRY_S: Final = 2.0
+
+
+async def run(settings: WhatsAppSettings) -> bool:
+    """Until SIGINT or SIGTERM. False when a background task died: a supervisor starts us again."""
+    stop = stop_on_signals()
+    if settings.production:
+        require_genuine_library()
+    process_id = new_process_id()
+    async with _adapters(settings) as (redis, database, credentials):
+        publisher = Publisher(Announcer(redis))
+        pool = LinkerPool(
+            capacity=settings.linker_capacity,
+            spares=settings.linker_spares,
+            queue_limit=settings.linker_queue_limit,
+        )
+        services = Services(
+            pool=pool,
+            gateway=Gateway(load_library(), settings.store_url, settings.device_name),
+            directory=Directory(database, credentials),
+            publisher=publisher,
+            process_id=process_id,
+            device_name=settings.device_name,
+        )
+        supervisor = Supervisor(services, settings.restore_concurrency)
+        http = OperatorHttp(supervisor, publisher, redis, database)
+        async with background_tasks() as publishing, background_tasks() as working:
+            publishing.start(publisher.run(), "publisher")
+            working.start(PingResponder(redis, process_id).run(), "ping responder")
+            working.start(_serve(http, settings), "operator http")
+            working.start(
+                _work(supervisor, pool, redis, settings.store_url, process_id), "sessions"
+            )
+            _log.info("whatsapp_service_started", process_id=process_id)
+            await _first_of(stop, working.failed)
+            _log.info("whatsapp_service_stopping")
+            await working.stop()
+            await supervisor.stop()
+            if not await publisher.flush(FLUSH_S):
+                _log.warning("events_left_unpublished", waiting=publisher.waiting)
+    _log.info("whatsapp_service_stopped")
+    return stop.is_set()
+
+
+async def _work(
+    supervisor: Supervisor, pool: LinkerPool, redis: Redis, store_url: str, process_id: str
+) -> None:
+    """Commands are taken once the store is there; a salon never waits for others' restoring."""
+    await prepare_store(store_url, retry_s=RETRY_S)
+    consumer = CommandConsumer(redis, process_id, supervisor.handle, supervisor.refuse)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(pool.run(), name="linker pool")
+        tasks.create_task(supervisor.restore(), name="restore")
+        tasks.create_task(consumer.run(), name="commands")
+        tasks.create_task(supervisor.sweep(), name="sweep")
+
+
+async def _serve(http: OperatorHttp, settings: WhatsAppSettings) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            http.app,
+            host=settings.whatsapp_host,
+            port=settings.whatsapp_port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
+    )
+    await server._serve()  # noqa: SLF001 - serve() would take the process's signals
+
+
+@contextlib.asynccontextmanager
+async def _adapters(settings: WhatsAppSettings) -> AsyncIterator[tuple[Redis, Pool, Pool]]:
+    redis = connect_redis(settings.redis_url.get_secret_value())
+    database = make_pool(
+        settings.database_url.get_secret_value(), settings.database_pool_size, "whatsapp-service"
+    )
+    credentials = make_pool(
+        settings.store_url, CREDENTIAL_POOL_SIZE, "whatsapp-service credentials"
+    )
+    try:
+        for pool in (database, credentials):
+            with contextlib.suppress(DatabaseError):
+                await pool.open(wait=False)
+        yield redis, database, credentials
+    finally:
+        await credentials.close()
+        await database.close()
+        await redis.aclose()
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

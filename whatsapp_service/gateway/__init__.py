@@ -1,0 +1,1 @@
+"""The only importer of neonize: every one of its hazards is met here, once."""

@@ -1,0 +1,92 @@
+"""What the library tells about a session, in our words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+LOGGED_OUT_CODES: Final = frozenset({401, 403, 406})
+"""ConnectFailure reasons that whatsmeow turns into LoggedOut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The connection is open and logged in."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLost:
+    """The library reconnects by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFailed:
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAliveLost:
+    """Pings go unanswered; the socket may be dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """Unlinked on the phone or refused at login; the library has deleted the device's row."""
+
+    on_connect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """The same device connected elsewhere; the library does not reconnect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """``expires_in_s`` as the server said, 0 when it did not."""
+
+    expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """The server no longer accepts this version of the library."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Login refused for another reason."""
+
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFailed:
+    """No connection came about, and the library will not try again."""
+
+
+GatewayEvent = (
+    Opened
+    | SocketLost
+    | StreamFailed
+    | KeepAliveLost
+    | LoggedOut
+    | Replaced
+    | Banned
+    | Outdated
+    | Refused
+    | OpenFailed
+)
+
+CONVERSIONS: Final[dict[str, Callable[[Any], GatewayEvent]]] = {
+    "ConnectedEv": lambda _: Opened(),
+    "DisconnectedEv": lambda _: SocketLost(),
+    "StreamErrorEv": lambda event: StreamFailed(str(event.Code)[:20]),
+    "KeepAliveTimeoutEv": lambda _: KeepAliveLost(),
+    "KeepAliveRestoredEv": lambda _: Opened(),
+    "LoggedOutEv": lambda event: LoggedOut(on_connect=bool(event.OnConnect)),
+    "StreamReplacedEv": lambda _: Replaced(),
+    "TemporaryBanEv": lambda event: Banned(expires_in_s=int(event.Expire)),
+    "ClientOutdatedEv": lambda _: Outdated(),
+    "ConnectFailureEv": lambda event: Refused(reason=int(event.Reason)),
+}
+"""By the name of the library's event class in ``neonize.aioze.events``."""

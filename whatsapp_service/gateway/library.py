@@ -1,0 +1,75 @@
+"""Loads neonize once, with its side effects under control."""
+
+import asyncio
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from whatsapp_service.gateway.executor import use_daemon_threads
+
+WHATSAPP_URL: Final = b"wss://web.whatsapp.com/ws/chat"
+ROOT_PUBLIC_KEY: Final = bytes.fromhex(
+    "142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b"
+)
+
+
+class LibraryRefusedError(RuntimeError):
+    """The installed library is not what production may run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The parts of neonize that the gateway uses."""
+
+    client: Any
+    factory: Any
+    events: Any
+    jid: Any
+    device_props: Any
+
+
+def require_genuine_library() -> None:
+    """Production runs the library as it was published, talking to WhatsApp and to nobody else.
+
+    Raises LibraryRefusedError.
+    """
+    spec = find_spec("neonize")
+    if spec is None or spec.origin is None:
+        raise LibraryRefusedError("neonize is not installed")
+    for shared_object in Path(spec.origin).parent.glob("*.so"):
+        content = shared_object.read_bytes()
+        if content.count(WHATSAPP_URL) == 1 and content.count(ROOT_PUBLIC_KEY) == 1:
+            return
+    raise LibraryRefusedError("neonize's library is not the published one: reinstall neonize")
+
+
+def load_library() -> Library:
+    """Import neonize into the running event loop's process.
+
+    Call after logging is configured: neonize's ``logging.basicConfig`` then changes nothing. What
+    the Go side prints to standard output (a pairing code may be among it) goes nowhere.
+    """
+    _discard_standard_output()
+    use_daemon_threads(asyncio.get_running_loop())
+    importlib.import_module("pylibmagic")
+    client = importlib.import_module("neonize.aioze.client")
+    return Library(
+        client=client.NewAClient,
+        factory=client.ClientFactory,
+        events=importlib.import_module("neonize.aioze.events"),
+        jid=importlib.import_module("neonize.proto.Neonize_pb2").JID,
+        device_props=importlib.import_module(
+            "neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2"
+        ).DeviceProps,
+    )
+
+
+def _discard_standard_output() -> None:
+    sys.stdout.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

@@ -1,0 +1,117 @@
+"""One linked salon's connection, opened from stored credentials."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import structlog
+
+from shared.company_id import SessionId
+from whatsapp_service.gateway.device_jid import DeviceJid
+from whatsapp_service.gateway.events import CONVERSIONS, GatewayEvent, OpenFailed
+from whatsapp_service.gateway.library import Library
+
+_log = structlog.get_logger(__name__)
+
+REGISTRATION_S: Final = 1.5
+STOP_S: Final = 8.0
+LOGOUT_S: Final = 15.0
+
+Deliver = Callable[[GatewayEvent], None]
+
+
+class Gateway:
+    """Opens clients.
+
+    The Go side keeps them in plain maps, so calls that change the maps go one at a time: two at
+    once kill the process ("concurrent map writes").
+    """
+
+    def __init__(self, library: Library, store_url: str, device_name: str) -> None:
+        self.library = library
+        self.store_url = store_url
+        self.device_name = device_name
+        self.changes = asyncio.Lock()
+        self._numbers = itertools.count(1)
+
+    def client_for(
+        self, session_id: SessionId, device: DeviceJid, deliver: Deliver
+    ) -> "LinkedClient":
+        """``device`` must be in the store: the library kills the process for one that is not."""
+        return LinkedClient(self, f"{session_id}#{next(self._numbers)}", device, deliver)
+
+
+class LinkedClient:
+    """Used once: open, then close. ``deliver`` runs on the event loop, in the events' order.
+
+    The name is new for every client: two clients of one name fight on the Go side, and by default
+    the name is the phone number, which two devices of one account share.
+    """
+
+    def __init__(self, gateway: Gateway, name: str, device: DeviceJid, deliver: Deliver) -> None:
+        self._gateway = gateway
+        self._deliver = deliver
+        self._registered = asyncio.Event()
+        self._closing = False
+        library = gateway.library
+        jid = library.jid(
+            User=str(device.phone),
+            Device=device.device,
+            Server="s.whatsapp.net",
+            RawAgent=0,
+            Integrator=0,
+            IsEmpty=False,
+        )
+        props = library.device_props(os=gateway.device_name, platformType=1)
+        self._client = library.client(gateway.store_url, jid=jid, props=props)
+        self._client._stop_finalizer.detach()  # noqa: SLF001 - it would stop a namesake
+        self._client.uuid = name.encode()
+        for event_name, convert in CONVERSIONS.items():
+            self._client.event(getattr(library.events, event_name))(self._handler(convert))
+
+    async def open(self) -> None:
+        """Start connecting; what comes of it arrives as events."""
+        async with self._gateway.changes:
+            task: asyncio.Task[None] = await self._client.connect()
+            task.add_done_callback(self._ended)
+            self._client.connect_task = task
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._registered.wait(), REGISTRATION_S)
+
+    async def close(self) -> None:
+        """Disconnect and let the Go side forget the client. Idempotent."""
+        if self._closing:
+            return
+        self._closing = True
+        task = self._client.connect_task
+        if task is None:
+            return
+        async with self._gateway.changes:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._client.stop(), STOP_S)
+        done, _ = await asyncio.wait({task}, timeout=STOP_S)
+        if not done:
+            _log.warning("gateway_call_left_open")
+            task.cancel()
+
+    def _handler(
+        self, convert: Callable[[Any], GatewayEvent]
+    ) -> Callable[[Any, Any], Coroutine[Any, Any, None]]:
+        """Cross from Go's thread: neonize schedules this on our loop, in order; it never waits."""
+
+        async def handle(_client: Any, event: Any) -> None:
+            self._registered.set()
+            if not self._closing:
+                self._deliver(convert(event))
+
+        return handle
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._registered.set()
+        if task.cancelled():
+            return
+        failed = task.exception() is not None
+        if failed and not self._closing:
+            self._deliver(OpenFailed())

@@ -1,0 +1,108 @@
+"""A linker process: links one device and ends. Started by the WhatsApp process, ended with it.
+
+``python -m whatsapp_service.gateway.linker_child FD``: FD is one end of a socket pair.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Coroutine
+from typing import Any, Final, NoReturn
+
+import structlog
+
+from shared.observability import configure_logging
+from shared.settings import LogSettings
+from whatsapp_service.gateway.library import Library, load_library
+from whatsapp_service.gateway.linker_protocol import (
+    AskCode,
+    Ended,
+    PrepareStore,
+    Ready,
+    Report,
+    Start,
+    StorePrepared,
+    decode_order,
+)
+from whatsapp_service.gateway.linking_client import LinkingClient
+
+_log = structlog.get_logger(__name__)
+
+PR_SET_PDEATHSIG: Final = 1
+MAX_LIFE_S: Final = 300.0
+"""A QR channel lasts 160 s and a first login 60 s; whatever lives longer has no use."""
+MAX_LINE: Final = 65_536
+
+
+class LinkerChild:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._client: LinkingClient | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Obey orders until the attempt is over or the parent is gone."""
+        library = load_library()
+        self._tell(Ready())
+        while line := await self._reader.readline():
+            order = decode_order(line)
+            if isinstance(order, PrepareStore):
+                await asyncio.to_thread(library.factory.get_all_devices_from_db, order.store_url)
+                self._tell(StorePrepared())
+                await self._writer.drain()
+            elif isinstance(order, Start):
+                self._spawn(self._link(library, order))
+            elif isinstance(order, AskCode) and self._client is not None:
+                self._spawn(self._client.give_code(order.request, order.phone))
+
+    async def _link(self, library: Library, order: Start) -> None:
+        self._client = LinkingClient(library, order.store_url, order.device_name, self._tell)
+        try:
+            async with asyncio.timeout(MAX_LIFE_S):
+                await self._client.run()
+        except TimeoutError:
+            self._tell(Ended(reason="failed"))
+        await self._writer.drain()
+        leave(0)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("linker_task_failed", error=type(error).__name__)
+            leave(1)
+
+    def _tell(self, report: Report) -> None:
+        self._writer.write(report.to_line())
+
+
+def leave(status: int) -> NoReturn:
+    """End at once: the library's threads and its atexit hooks would keep the process."""
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def die_with_parent() -> None:
+    """The kernel ends this process when the parent is gone, even when it hangs in Go."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+async def main(descriptor: int) -> None:
+    connection = socket.socket(fileno=descriptor)
+    reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_LINE)
+    await LinkerChild(reader, writer).run()
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    configure_logging(LogSettings(), component="linker")
+    asyncio.run(main(int(sys.argv[1])))
+    leave(0)

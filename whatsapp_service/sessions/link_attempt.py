@@ -1,0 +1,154 @@
+"""One salon's attempt to link: a slot, a linker process, QRs and codes, until linked or over."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from shared.messages.status import Reason
+from shared.phone import PhoneNumber
+from whatsapp_service.gateway.linker_protocol import (
+    AskCode,
+    CodeFailed,
+    CodeGiven,
+    Ended,
+    Linked,
+    Paired,
+    QrText,
+    Report,
+    Start,
+)
+from whatsapp_service.sessions.linker import Linker, LinkerGoneError
+from whatsapp_service.sessions.linker_pool import LinkerPool, Slot
+
+_log = structlog.get_logger(__name__)
+
+CONNECTION_S: Final = 160.0
+"""WhatsApp ends a connection that is not linked after 60 + 5 × 20 s; a code dies with it."""
+CODE_NEEDS_S: Final = 70.0
+FIRST_QR_S: Final = 12.0
+RESTARTS: Final = 3
+
+_REASONS: Final = {
+    "qr-expired": Reason.QR_EXPIRED,
+    "unreachable": Reason.WHATSAPP_UNREACHABLE,
+    "outdated": Reason.CLIENT_OUTDATED,
+    "refused": Reason.REFUSED,
+    "failed": Reason.LINKER_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SlotGranted:
+    """A linker works for this attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOver:
+    """The attempt's processes are gone. ``reason`` is None when the device is linked."""
+
+    reason: Reason | None
+
+
+AttemptNews = SlotGranted | Queued | QrText | CodeGiven | CodeFailed | Paired | AttemptOver
+OnNews = Callable[[AttemptNews], None]
+
+
+class LinkAttempt:
+    """Tells its news through ``on_news``; the last of it is always AttemptOver.
+
+    A code is given only on a connection that lives for at least 70 s more; an older one is
+    replaced by a fresh one first, in the same slot.
+    """
+
+    def __init__(self, pool: LinkerPool, store_url: str, device_name: str, on_news: OnNews) -> None:
+        self._pool = pool
+        self._start = Start(store_url=store_url, device_name=device_name)
+        self._on_news = on_news
+        self._linker: Linker | None = None
+        self._connected_at: float | None = None
+        self._wanted: AskCode | None = None
+        self._requests = itertools.count(1)
+        self._restart = False
+        self._paired = False
+
+    async def run(self) -> None:
+        """Until linked or over; cancelling it ends its processes. Raises QueueFullError."""
+        slot = self._pool.ask(lambda position: self._on_news(Queued(position)))
+        reason: Reason | None = Reason.LINKER_FAILED
+        try:
+            await slot.granted.wait()
+            self._on_news(SlotGranted())
+            reason = await self._work(slot)
+        except (LinkerGoneError, TimeoutError):
+            _log.warning("link_attempt_lost_its_linker")
+        finally:
+            await slot.release()
+        self._on_news(AttemptOver(reason))
+
+    def ask_code(self, phone: PhoneNumber) -> int:
+        """Have a code made for ``phone``; its CodeGiven or CodeFailed carries the number returned.
+
+        A code asked for before is forgotten: WhatsApp honours the newest only.
+        """
+        self._wanted = AskCode(request=next(self._requests), phone=phone)
+        if self._connected_at is not None and self._linker is not None:
+            if self._remaining_s() >= CODE_NEEDS_S:
+                self._linker.tell(self._wanted)
+            else:
+                self._restart = True
+                self._linker.interrupt()
+        return self._wanted.request
+
+    def _remaining_s(self) -> float:
+        assert self._connected_at is not None
+        return CONNECTION_S - (time.monotonic() - self._connected_at)
+
+    async def _work(self, slot: Slot) -> Reason | None:
+        for _ in range(RESTARTS):
+            self._restart = False
+            self._connected_at = None
+            self._linker = await slot.fresh_linker()
+            self._linker.tell(self._start)
+            reason = await self._follow(self._linker)
+            if not self._restart or self._paired:
+                return reason
+        return Reason.LINKER_FAILED
+
+    async def _follow(self, linker: Linker) -> Reason | None:
+        try:
+            async with asyncio.timeout(FIRST_QR_S) as until_first_qr:
+                async for report in linker.reports():
+                    if isinstance(report, Ended):
+                        return _REASONS[report.reason]
+                    if isinstance(report, Linked):
+                        return None
+                    until_first_qr.reschedule(None)
+                    self._handle(report)
+        except TimeoutError:
+            return Reason.WHATSAPP_UNREACHABLE
+        return Reason.LINKER_FAILED
+
+    def _handle(self, report: Report) -> None:
+        if isinstance(report, QrText):
+            if self._connected_at is None:
+                self._connected_at = time.monotonic()
+                if self._wanted is not None and self._linker is not None:
+                    self._linker.tell(self._wanted)
+            self._on_news(report)
+        elif isinstance(report, CodeGiven | CodeFailed):
+            if self._wanted is not None and report.request == self._wanted.request:
+                self._wanted = None
+                self._on_news(report)
+        elif isinstance(report, Paired):
+            self._paired = True
+            self._on_news(report)

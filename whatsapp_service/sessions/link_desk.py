@@ -1,0 +1,260 @@
+"""Linking, as a session does it: one attempt, its QRs, its code, and who waits for what."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from prometheus_client import Counter
+
+from shared.clock import now_ms
+from shared.errors import ErrorCode
+from shared.messages.status import Reason, SessionStatus
+from shared.phone import PhoneNumber
+from whatsapp_service.gateway.device_jid import DeviceJid
+from whatsapp_service.gateway.linker_protocol import CodeFailed, CodeGiven, Paired, QrText
+from whatsapp_service.sessions.code_desk import REFUSALS, CodeDesk
+from whatsapp_service.sessions.link_attempt import (
+    AttemptNews,
+    AttemptOver,
+    LinkAttempt,
+    Queued,
+    SlotGranted,
+)
+from whatsapp_service.sessions.linker_pool import QueueFullError
+from whatsapp_service.sessions.state import (
+    LINKED,
+    CodeOver,
+    CodeShown,
+    LinkAsked,
+    LinkerGranted,
+    LinkFailed,
+    LinkQueued,
+    PhoneAccepted,
+    QrShown,
+)
+from whatsapp_service.sessions.voice import SHOWN_CODE_S, SHOWN_QR_S
+from whatsapp_service.store.directory import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from shared.messages.commands import RequestPairingCode, RequestQr
+    from whatsapp_service.sessions.session import Session
+
+_log = structlog.get_logger(__name__)
+_outcomes = Counter("link_attempts_total", "Link attempts by how they ended", ["outcome"])
+_codes = Counter("pairing_codes_total", "Pairing code requests by answer", ["outcome"])
+
+ANSWER_RESERVE_S: Final = 1.0
+"""A command is answered this long before it expires, so that the answer is in time."""
+
+
+class LinkDesk:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._attempt: LinkAttempt | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._codes = CodeDesk()
+        self._qr: str | None = None
+        self._qr_until = 0.0
+
+    @property
+    def busy(self) -> bool:
+        return self._task is not None
+
+    async def want_qr(self, command: RequestQr, done: asyncio.Future[None]) -> None:
+        session = self._session
+        code = self._refusal()
+        if code is None:
+            self._ensure_attempt()
+            self._show_qr()
+        session.voice.result(session.state, command.command_id, code)
+        _settle(done)
+
+    async def want_code(self, command: RequestPairingCode, done: asyncio.Future[None]) -> None:
+        phone = PhoneNumber(command.phone_number)
+        live, pending = self._codes.live_for(phone), self._codes.pending
+        if (refusal := self._refusal()) is not None:
+            self._answer(command, done, refusal)
+        elif live is not None:
+            self._session.voice.code(self._session.state, live, command.command_id)
+            self._answer(command, done, None)
+        elif pending is not None and pending.phone == phone:
+            pending.waiting.append((command, done))
+        elif pending is not None:
+            self._answer(command, done, ErrorCode.REQUEST_IN_PROGRESS)
+        else:
+            self._ask(phone, command, done)
+
+    async def abandon(self, reason: Reason) -> None:
+        """End the attempt and its processes, whatever it is doing."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, QueueFullError):
+            await task
+        self._forget(ErrorCode.PAIRING_CODE_FAILED)
+        self._session.apply(LinkFailed(reason))
+
+    def _refusal(self) -> ErrorCode | None:
+        """Linked, or about to be: a second device must not be made."""
+        state = self._session.state
+        if state.status in LINKED or state.phone is not None:
+            self._session.voice.status(state)
+            return ErrorCode.ALREADY_CONNECTED
+        return None
+
+    def _ask(
+        self, phone: PhoneNumber, command: RequestPairingCode, done: asyncio.Future[None]
+    ) -> None:
+        attempt = self._ensure_attempt()
+        self._codes.clear()
+        self._codes.await_code(attempt.ask_code(phone), command, done)
+        patience_s = (command.expires_at - now_ms()) / 1000 - ANSWER_RESERVE_S
+        self._session.timers.set(
+            "code patience",
+            max(0.1, patience_s),
+            lambda: self._session.post(self._on_code_overdue),
+        )
+
+    def _ensure_attempt(self) -> LinkAttempt:
+        if self._attempt is not None and self._task is not None:
+            return self._attempt
+        session = self._session
+        session.apply(LinkAsked())
+        services = session.services
+        attempt = LinkAttempt(
+            services.pool,
+            services.gateway.store_url,
+            services.device_name,
+            lambda news: session.post(partial(self._on_news, news)),
+        )
+        self._attempt = attempt
+        self._task = asyncio.create_task(attempt.run(), name=f"link {session.session_id}")
+        self._task.add_done_callback(self._on_task_done)
+        return attempt
+
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            return
+        full = isinstance(task.exception(), QueueFullError)
+        if not full:
+            _log.error("link_attempt_failed", exc_info=task.exception())
+        reason = Reason.LINKER_QUEUE_FULL if full else Reason.LINKER_FAILED
+        self._session.post(partial(self._on_news, AttemptOver(reason)))
+
+    async def _on_news(self, news: AttemptNews) -> None:
+        self._session.last_event_at = time.time()
+        match news:
+            case Queued(position):
+                self._session.apply(LinkQueued(position))
+            case SlotGranted():
+                self._session.apply(LinkerGranted())
+            case QrText():
+                self._on_qr(news)
+            case CodeGiven():
+                self._on_code(news)
+            case CodeFailed():
+                self._fail_code(REFUSALS[news.refused])
+            case Paired():
+                await self._on_paired(DeviceJid.parse(news.jid))
+            case AttemptOver(reason):
+                await self._on_over(reason)
+
+    def _on_qr(self, news: QrText) -> None:
+        self._qr, self._qr_until = news.text, time.monotonic() + news.lifetime_s
+        self._session.apply(QrShown())
+        self._show_qr()
+
+    def _show_qr(self) -> None:
+        """Tell the QR, and again every 20 s while the same text lives on (the first lives 60)."""
+        remaining_s = self._qr_until - time.monotonic()
+        showable = self._session.state.status in {SessionStatus.QR, SessionStatus.PAIRING}
+        if self._qr is None or remaining_s < 1 or not showable:
+            return
+        self._session.voice.qr(self._session.state, self._qr, remaining_s)
+        if remaining_s > SHOWN_QR_S:
+            self._session.timers.set(
+                "qr again", SHOWN_QR_S, lambda: self._session.post(self._show_qr_again)
+            )
+
+    async def _show_qr_again(self) -> None:
+        self._show_qr()
+
+    def _on_code(self, news: CodeGiven) -> None:
+        given = self._codes.given(news.code)
+        if given is None:
+            return
+        live, pending = given
+        session = self._session
+        session.apply(CodeShown())
+        for command, done in pending.waiting:
+            session.voice.code(session.state, live, command.command_id)
+            self._answer(command, done, None)
+        session.timers.cancel("code patience")
+        session.timers.set("code over", SHOWN_CODE_S, lambda: session.post(self._on_code_over))
+
+    async def _on_code_over(self) -> None:
+        if self._codes.live is None:
+            self._session.apply(CodeOver())
+
+    async def _on_code_overdue(self) -> None:
+        self._fail_code(ErrorCode.PAIRING_CODE_FAILED)
+
+    def _fail_code(self, code: ErrorCode) -> None:
+        self._session.timers.cancel("code patience")
+        pending = self._codes.take_pending()
+        for command, done in pending.waiting if pending else []:
+            self._answer(command, done, code)
+
+    def _answer(
+        self, command: RequestPairingCode, done: asyncio.Future[None], code: ErrorCode | None
+    ) -> None:
+        session = self._session
+        _codes.labels(outcome=code or "given").inc()
+        if code is not None:
+            _log.info("pairing_code_refused", code=code)
+            session.voice.code_refused(session.state, command.command_id, code)
+        session.voice.result(session.state, command.command_id, code)
+        _settle(done)
+
+    async def _on_paired(self, device: DeviceJid) -> None:
+        """The store row first: whatever dies after it, the device is opened, not lost."""
+        session = self._session
+        self._forget(ErrorCode.ALREADY_CONNECTED)
+        session.device = device
+        try:
+            await session.services.directory.save_device(
+                session.session_id, str(device), device.phone
+            )
+        except StoreUnavailableError:
+            _log.error("linked_device_not_recorded")
+        session.apply(PhoneAccepted(device.phone))
+
+    async def _on_over(self, reason: Reason | None) -> None:
+        if self._task is None:
+            return
+        self._attempt = self._task = None
+        _outcomes.labels(outcome=reason or "linked").inc()
+        session = self._session
+        if session.device is not None:
+            await session.open_device(session.device)
+            return
+        self._forget(ErrorCode.PAIRING_CODE_FAILED)
+        session.apply(LinkFailed(reason or Reason.LINKER_FAILED))
+
+    def _forget(self, code: ErrorCode) -> None:
+        """No QR, no code, nobody waiting, no timer of linking."""
+        self._fail_code(code)
+        self._codes.clear()
+        self._qr = None
+        self._session.timers.cancel("qr again", "code over", "code patience")
+
+
+def _settle(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)

@@ -1,0 +1,165 @@
+"""One salon's session: a mailbox, one task, and whatever connection its state asks for."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from shared.bus.publisher import Publisher
+from shared.company_id import SessionId
+from shared.messages.commands import Command, RequestPairingCode
+from shared.messages.status import Reason, SessionStatus
+from shared.observability import capture
+from whatsapp_service.gateway.device_jid import DeviceJid
+from whatsapp_service.gateway.linked_client import Gateway
+from whatsapp_service.sessions.connection import Connection
+from whatsapp_service.sessions.link_desk import LinkDesk
+from whatsapp_service.sessions.linker_pool import LinkerPool
+from whatsapp_service.sessions.state import Happening, Restored, State, advance
+from whatsapp_service.sessions.timers import Timers
+from whatsapp_service.sessions.voice import Voice
+from whatsapp_service.store.directory import Directory
+
+_log = structlog.get_logger(__name__)
+_changes = Counter("session_status_changes_total", "Status changes", ["status", "reason"])
+_overflows = Counter("session_mailbox_overflows_total", "Happenings dropped by a full mailbox")
+
+MAILBOX_SIZE: Final = 1_000
+STOP_S: Final = 7.0
+
+Work = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every session works with; built once by the composition root."""
+
+    pool: LinkerPool
+    gateway: Gateway
+    directory: Directory
+    publisher: Publisher
+    process_id: str
+    device_name: str
+
+
+class Session:
+    """All changes happen in `run`, one after the other, so that nothing races inside a session.
+
+    Other tasks only put work into the mailbox. Trouble in one piece of work is logged and ends
+    nothing: the next piece finds the state as it was.
+    """
+
+    def __init__(self, session_id: SessionId, services: Services) -> None:
+        self.session_id = session_id
+        self.services = services
+        self.state = State()
+        self.changed_at = time.time()
+        self.last_event_at: float | None = None
+        self.errors = 0
+        self.timers = Timers()
+        self.voice = Voice(services.publisher, session_id, services.process_id)
+        self.device: DeviceJid | None = None
+        self._working = False
+        self._settled = asyncio.Event()
+        self._mailbox: asyncio.Queue[Work] = asyncio.Queue(MAILBOX_SIZE)
+        self._linking = LinkDesk(self)
+        self._connection = Connection(self)
+
+    async def run(self) -> None:
+        structlog.contextvars.bind_contextvars(company_id=self.session_id)
+        while True:
+            work = await self._mailbox.get()
+            self._working = True
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - a session is a failure domain
+                self.errors += 1
+                _log.exception("session_work_failed")
+                capture(error, operation="session", company_id=self.session_id)
+            finally:
+                self._working = False
+
+    def post(self, work: Work) -> None:
+        """Put work into the mailbox; from any task of this event loop."""
+        try:
+            self._mailbox.put_nowait(work)
+        except asyncio.QueueFull:
+            _overflows.inc()
+            _log.error("session_mailbox_full", company_id=self.session_id)
+
+    async def submit(self, command: Command) -> None:
+        """Returns when the command has had its effect or was answered with an error."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if isinstance(command, RequestPairingCode):
+            self.post(partial(self._linking.want_code, command, done))
+        else:
+            self.post(partial(self._linking.want_qr, command, done))
+        await done
+
+    def restore(self, device: DeviceJid) -> None:
+        """Open the connection of a device that was linked in an earlier life of the process."""
+        self.post(partial(self.open_device, device))
+
+    async def first_outcome(self, timeout_s: float) -> None:
+        """Wait until a restored session is connected, or it is known that it is not yet."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), timeout_s)
+
+    async def open_device(self, device: DeviceJid) -> None:
+        """Connect with the credentials of ``device``; runs inside the mailbox."""
+        self.device = device
+        self.apply(Restored(device.phone))
+        await self._connection.open()
+
+    async def stop(self) -> None:
+        """Close everything in order; a page sees that a linked salon will be back."""
+        done = asyncio.Event()
+
+        async def close() -> None:
+            await self._linking.abandon(Reason.SERVICE_STOPPED)
+            await self._connection.shut_down()
+            self.timers.cancel_all()
+            done.set()
+
+        self.post(close)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), STOP_S)
+        self.timers.cancel_all()
+
+    def apply(self, happening: Happening) -> None:
+        """Advance the state machine and tell the outside what changed."""
+        before, self.state = self.state, advance(self.state, happening)
+        if self.state == before:
+            return
+        self.changed_at = time.time()
+        if self.state.status is not SessionStatus.RECONNECTING or self.state.reason:
+            self._settled.set()
+        _changes.labels(self.state.status, self.state.reason or "").inc()
+        _log.info(
+            "session_changed",
+            status=self.state.status,
+            reason=self.state.reason,
+            queue_position=self.state.queue_position,
+        )
+        self.voice.state_changed(before, self.state)
+
+    @property
+    def retirable(self) -> bool:
+        """Nothing is under way and nothing will happen by itself: only the snapshot is left."""
+        return (
+            self.device is None
+            and not self._linking.busy
+            and not self._working
+            and self._mailbox.empty()
+            and not self.timers
+        )
+
+    @property
+    def connected(self) -> bool:
+        return self.state.status is SessionStatus.CONNECTED

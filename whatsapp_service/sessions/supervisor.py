@@ -1,0 +1,126 @@
+"""All sessions of this process: commands in, restoring at start, closing at the end."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+from prometheus_client import Gauge
+
+from shared.company_id import SessionId
+from shared.errors import ErrorCode
+from shared.messages.commands import Command, RequestPairingCode
+from whatsapp_service.gateway.device_jid import DeviceJid
+from whatsapp_service.sessions.session import Services, Session
+from whatsapp_service.store.directory import StoreUnavailableError
+from whatsapp_service.store.sessions import StoredDevice
+
+_log = structlog.get_logger(__name__)
+_sessions = Gauge("sessions", "Sessions in this process", ["connected"])
+_restoring = Gauge("sessions_restoring", "Linked sessions that are yet to be opened after a start")
+
+RESTORE_WAIT_S: Final = 15.0
+RESTORE_JITTER_S: Final = 0.05
+SWEEP_S: Final = 30.0
+STORE_RETRY_S: Final = 5.0
+STOP_CONCURRENCY: Final = 50
+
+
+class Supervisor:
+    def __init__(self, services: Services, restore_concurrency: int) -> None:
+        self._services = services
+        self._restore_slots = asyncio.Semaphore(restore_concurrency)
+        self._sessions: dict[SessionId, Session] = {}
+        self._tasks: dict[SessionId, asyncio.Task[None]] = {}
+        self._stopping = False
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
+
+    async def handle(self, command: Command) -> None:
+        """Returns when the command has had its effect or was answered with an error."""
+        await self._session(command.company_id).submit(command)
+
+    async def refuse(self, command: Command, code: ErrorCode) -> None:
+        """Answer a command that will not be carried out."""
+        session = self._session(command.company_id)
+        if isinstance(command, RequestPairingCode):
+            session.voice.code_refused(session.state, command.command_id, code)
+        session.voice.result(session.state, command.command_id, code)
+
+    async def restore(self) -> None:
+        """Open every linked salon, the most recently connected first, a few at a time."""
+        devices = await self._linked_devices()
+        _log.info("restore_started", sessions=len(devices))
+        _restoring.set(len(devices))
+        async with asyncio.TaskGroup() as tasks:
+            for device in devices:
+                await self._restore_slots.acquire()
+                tasks.create_task(self._restore_one(device), name=f"restore {device.session_id}")
+        _log.info("restore_finished", connected=sum(session.connected for session in self))
+
+    async def sweep(self) -> None:
+        """Let go of sessions of which only the snapshot is left."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            for session in self:
+                if session.retirable:
+                    await self._retire(session)
+            connected = sum(session.connected for session in self)
+            _sessions.labels(connected="yes").set(connected)
+            _sessions.labels(connected="no").set(len(self._sessions) - connected)
+
+    async def stop(self) -> None:
+        """Close all sessions, many at a time; each has its own deadline."""
+        self._stopping = True
+        slots = asyncio.Semaphore(STOP_CONCURRENCY)
+
+        async def stop_one(session: Session) -> None:
+            async with slots:
+                await session.stop()
+
+        await asyncio.gather(*(stop_one(session) for session in self))
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _session(self, session_id: SessionId) -> Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            session = Session(session_id, self._services)
+            self._sessions[session_id] = session
+            self._tasks[session_id] = asyncio.create_task(
+                session.run(), name=f"session {session_id}"
+            )
+        return session
+
+    async def _retire(self, session: Session) -> None:
+        del self._sessions[session.session_id]
+        task = self._tasks.pop(session.session_id)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def _linked_devices(self) -> list[StoredDevice]:
+        while True:
+            try:
+                return await self._services.directory.linked_devices()
+            except StoreUnavailableError:
+                _log.warning("restore_waits_for_postgres")
+                await asyncio.sleep(STORE_RETRY_S)
+
+    async def _restore_one(self, stored: StoredDevice) -> None:
+        try:
+            try:
+                device = DeviceJid.parse(stored.jid)
+            except ValueError:
+                _log.error("restore_skipped_bad_jid", company_id=stored.session_id)
+                return
+            await asyncio.sleep(random.uniform(0, RESTORE_JITTER_S))  # noqa: S311 - jitter
+            session = self._session(stored.session_id)
+            if session.device is None and not self._stopping:
+                session.restore(device)
+                await session.first_outcome(RESTORE_WAIT_S)
+        finally:
+            _restoring.dec()
+            self._restore_slots.release()

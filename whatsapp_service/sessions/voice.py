@@ -1,0 +1,147 @@
+"""What a session says to the outside: its state becomes events and a snapshot."""
+
+from typing import Final
+
+from shared.bus.announcement import Announcement
+from shared.bus.publisher import Publisher
+from shared.clock import now_ms
+from shared.company_id import SessionId
+from shared.errors import ErrorCode
+from shared.messages.events import (
+    AnySessionEvent,
+    CommandResult,
+    Connected,
+    Disconnected,
+    Logout,
+    PairingCode,
+    PairingCodeError,
+    Qr,
+    StatusChanged,
+)
+from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
+from shared.messages.status import Reason, SessionStatus
+from whatsapp_service.sessions.state import State
+
+SHOWN_QR_S: Final = 20
+SHOWN_CODE_S: Final = 50
+"""A code lives 60 s; the last 10 are left for typing it."""
+
+_WITH_SECRETS: Final = frozenset({SessionStatus.QR, SessionStatus.PAIRING})
+
+
+class Voice:
+    """Publishes for one session. Never waits and never fails: the publisher's queue takes it."""
+
+    def __init__(
+        self, publisher: Publisher, session_id: SessionId, process_id: str, epoch: int = 1
+    ) -> None:
+        self._publisher = publisher
+        self._session_id = session_id
+        self._process_id = process_id
+        self._epoch = epoch
+
+    def state_changed(self, before: State, after: State) -> None:
+        """The durable news first, then the status; both with the snapshot of ``after``."""
+        news = self._durable_news(before, after)
+        if news is not None:
+            self._say(after, news)
+        self.status(after)
+
+    def status(self, state: State) -> None:
+        self._say(
+            state,
+            StatusChanged(
+                company_id=self._session_id,
+                epoch=self._epoch,
+                status=state.status,
+                reason=state.reason,
+                phone_number=state.phone,
+                queue_position=state.queue_position,
+            ),
+        )
+
+    def qr(self, state: State, text: str, lifetime_s: float) -> None:
+        """``lifetime_s`` is what is left of it; a page is shown at most 20 s at a time."""
+        shown_s = min(SHOWN_QR_S, max(1, round(lifetime_s)))
+        expires_at = now_ms() + shown_s * 1000
+        event = Qr(
+            company_id=self._session_id,
+            epoch=self._epoch,
+            qr=text,
+            expires_in=shown_s,
+            expires_at=expires_at,
+        )
+        self._publisher.publish(
+            Announcement(
+                self._snapshot(state),
+                event,
+                qr=LiveQr(qr=text, expires_at=expires_at),
+                keep_code=True,
+            )
+        )
+
+    def code(self, state: State, live: LiveCode, command_id: str | None) -> None:
+        event = PairingCode(
+            company_id=self._session_id,
+            epoch=self._epoch,
+            code=live.code,
+            phone_number=live.phone_number,
+            expires_in=max(0, round((live.expires_at - now_ms()) / 1000)),
+            expires_at=live.expires_at,
+            command_id=command_id,
+        )
+        self._publisher.publish(Announcement(self._snapshot(state), event, code=live, keep_qr=True))
+
+    def code_refused(self, state: State, command_id: str, code: ErrorCode) -> None:
+        self._say(
+            state,
+            PairingCodeError(
+                company_id=self._session_id, epoch=self._epoch, code=code, command_id=command_id
+            ),
+        )
+
+    def result(self, state: State, command_id: str, code: ErrorCode | None) -> None:
+        self._say(
+            state,
+            CommandResult(
+                company_id=self._session_id,
+                epoch=self._epoch,
+                command_id=command_id,
+                success=code is None,
+                code=code,
+            ),
+        )
+
+    def _durable_news(self, before: State, after: State) -> AnySessionEvent | None:
+        common = {"company_id": self._session_id, "epoch": self._epoch}
+        was, now = before.status, after.status
+        if now is SessionStatus.CONNECTED and was is not now and after.phone:
+            return Connected(**common, phone_number=after.phone)
+        if now is SessionStatus.LOGGED_OUT and was is not now:
+            return Logout(**common, reason=after.reason)
+        if was is SessionStatus.CONNECTED and now is not was:
+            return Disconnected(**common, reason=after.reason or Reason.SOCKET_LOST)
+        return None
+
+    def _say(self, state: State, event: AnySessionEvent) -> None:
+        secrets_live = state.status in _WITH_SECRETS
+        self._publisher.publish(
+            Announcement(
+                self._snapshot(state),
+                event,
+                keep_qr=secrets_live,
+                keep_code=state.status is SessionStatus.PAIRING,
+            )
+        )
+
+    def _snapshot(self, state: State) -> Snapshot:
+        return Snapshot(
+            company_id=self._session_id,
+            status=state.status,
+            connected=state.status is SessionStatus.CONNECTED,
+            phone_number=state.phone,
+            reason=state.reason,
+            queue_position=state.queue_position,
+            epoch=self._epoch,
+            process_id=self._process_id,
+        )

@@ -1,0 +1,36 @@
+"""What the WhatsApp process reads from its environment."""
+
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from shared.settings import CommonSettings
+
+
+class WhatsAppSettings(CommonSettings):
+    """``whatsapp_store_url`` is where the library keeps credentials; by default our database."""
+
+    whatsapp_host: str = "127.0.0.1"
+    whatsapp_port: int = Field(default=3003, ge=0, le=65535)
+    whatsapp_store_url: SecretStr = SecretStr("")
+    device_name: str = Field(default="AI Admin", min_length=1, max_length=50)
+    linker_capacity: int = Field(default=10, ge=1, le=200)
+    linker_spares: int = Field(default=1, ge=0, le=20)
+    linker_queue_limit: int = Field(default=100, ge=0, le=10_000)
+    restore_concurrency: int = Field(default=5, ge=1, le=100)
+
+    @property
+    def store_url(self) -> str:
+        """In the form the library takes: lib/pq knows no ``prefer`` and wants ``sslmode``."""
+        chosen = self.whatsapp_store_url.get_secret_value() or self.database_url.get_secret_value()
+        url = "postgres://" + chosen.split("://", 1)[1]
+        if "sslmode=" not in url:
+            url += ("&" if "?" in url else "?") + "sslmode=disable"
+        return url
+
+    @model_validator(mode="after")
+    def _check_store(self) -> Self:
+        url = self.whatsapp_store_url.get_secret_value()
+        if url and not url.startswith(("postgres://", "postgresql://")):
+            raise ValueError("WHATSAPP_STORE_URL must start with postgres:// or postgresql://")
+        return self

@@ -1,0 +1,1 @@
+"""The WhatsApp process's rows in Postgres."""

@@ -1,0 +1,67 @@
+"""What the sessions ask of Postgres, each call with its own connection and retries."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from shared.company_id import SessionId
+from shared.db import Connection, DatabaseError, Pool
+from whatsapp_service.store import sessions
+from whatsapp_service.store.sessions import StoredDevice
+
+T = TypeVar("T")
+
+ATTEMPTS: Final = 4
+
+
+class Directory:
+    """Every method may raise StoreUnavailableError, after about 7 s of trying."""
+
+    def __init__(self, database: Pool, credentials: Pool) -> None:
+        self._database = database
+        self._credentials = credentials
+
+    async def save_device(self, session_id: SessionId, jid: str, phone: str) -> None:
+        await self._ask(lambda it: sessions.save_device(it, session_id, jid, phone))
+
+    async def mark_connected(self, session_id: SessionId) -> None:
+        await self._ask(lambda it: sessions.mark_connected(it, session_id))
+
+    async def forget_device(self, session_id: SessionId, state: str, reason: str) -> None:
+        await self._ask(lambda it: sessions.forget_device(it, session_id, state, reason))
+
+    async def mark_ended(self, session_id: SessionId, state: str, reason: str) -> None:
+        await self._ask(lambda it: sessions.mark_ended(it, session_id, state, reason))
+
+    async def linked_devices(self) -> list[StoredDevice]:
+        return await self._ask(sessions.linked_devices)
+
+    async def find_device(self, session_id: SessionId) -> StoredDevice | None:
+        return await self._ask(lambda it: sessions.find_device(it, session_id))
+
+    async def credentials_exist(self, jid: str) -> bool:
+        return await self._ask(
+            lambda it: sessions.credentials_exist(it, jid), pool=self._credentials
+        )
+
+    async def _ask(
+        self, query: Callable[[Connection], Awaitable[T]], pool: Pool | None = None
+    ) -> T:
+        try:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(DatabaseError),
+                wait=wait_exponential(multiplier=0.5, max=2),
+                stop=stop_after_attempt(ATTEMPTS),
+                reraise=True,
+            ):
+                with attempt:
+                    async with (pool or self._database).connection() as connection:
+                        return await query(connection)
+        except DatabaseError as error:
+            raise StoreUnavailableError(type(error).__name__) from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+class StoreUnavailableError(Exception):
+    """Postgres did not answer, tried several times."""

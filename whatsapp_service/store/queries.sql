@@ -1,0 +1,35 @@
+-- name: save_device
+INSERT INTO whatsapp_sessions (session_id, jid, phone, state, reason, linked_at, updated_at)
+VALUES (%(session_id)s, %(jid)s, %(phone)s, 'linked', NULL, now(), now())
+ON CONFLICT (session_id) DO UPDATE
+SET jid = excluded.jid, phone = excluded.phone, state = 'linked', reason = NULL,
+    linked_at = now(), updated_at = now();
+
+-- name: mark_connected
+UPDATE whatsapp_sessions
+SET state = 'linked', reason = NULL, last_connected_at = now(), updated_at = now()
+WHERE session_id = %(session_id)s;
+
+-- name: forget_device
+UPDATE whatsapp_sessions
+SET jid = NULL, state = %(state)s, reason = %(reason)s, updated_at = now()
+WHERE session_id = %(session_id)s;
+
+-- name: mark_ended
+UPDATE whatsapp_sessions
+SET state = %(state)s, reason = %(reason)s, updated_at = now()
+WHERE session_id = %(session_id)s;
+
+-- name: linked_devices
+SELECT session_id, jid
+FROM whatsapp_sessions
+WHERE jid IS NOT NULL
+ORDER BY last_connected_at DESC NULLS LAST;
+
+-- name: find_device
+SELECT session_id, jid
+FROM whatsapp_sessions
+WHERE session_id = %(session_id)s AND jid IS NOT NULL;
+
+-- name: credentials_exist
+SELECT EXISTS (SELECT 1 FROM whatsmeow_device WHERE jid = %(jid)s) AS found;

@@ -1,0 +1,63 @@
+"""Table ``whatsapp_sessions``: which device is whose. Owned by the WhatsApp process."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from shared.company_id import SessionId
+from shared.db import Connection, load_queries
+
+_SQL: Final = load_queries(Path(__file__).with_name("queries.sql"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDevice:
+    """``jid`` with its device part, as the library's store has it."""
+
+    session_id: SessionId
+    jid: str
+
+
+async def save_device(connection: Connection, session_id: SessionId, jid: str, phone: str) -> None:
+    await connection.execute(
+        _SQL["save_device"], {"session_id": session_id, "jid": jid, "phone": phone}
+    )
+
+
+async def mark_connected(connection: Connection, session_id: SessionId) -> None:
+    await connection.execute(_SQL["mark_connected"], {"session_id": session_id})
+
+
+async def forget_device(
+    connection: Connection, session_id: SessionId, state: str, reason: str
+) -> None:
+    await connection.execute(
+        _SQL["forget_device"], {"session_id": session_id, "state": state, "reason": reason}
+    )
+
+
+async def mark_ended(
+    connection: Connection, session_id: SessionId, state: str, reason: str
+) -> None:
+    await connection.execute(
+        _SQL["mark_ended"], {"session_id": session_id, "state": state, "reason": reason}
+    )
+
+
+async def linked_devices(connection: Connection) -> list[StoredDevice]:
+    """The most recently connected first."""
+    cursor = await connection.execute(_SQL["linked_devices"])
+    return [StoredDevice(**row) for row in await cursor.fetchall()]
+
+
+async def find_device(connection: Connection, session_id: SessionId) -> StoredDevice | None:
+    cursor = await connection.execute(_SQL["find_device"], {"session_id": session_id})
+    row = await cursor.fetchone()
+    return StoredDevice(**row) if row else None
+
+
+async def credentials_exist(connection: Connection, jid: str) -> bool:
+    """Asks the library's own table; its connection must be to the library's store."""
+    cursor = await connection.execute(_SQL["credentials_exist"], {"jid": jid})
+    row = await cursor.fetchone()
+    return bool(row and row["found"])
