@@ -14,6 +14,7 @@ from shared.bus.commands import CommandConsumer
 from shared.bus.connection import connect_redis
 from shared.bus.ping import PingResponder
 from shared.bus.publisher import Publisher
+from shared.bus.snapshots import Snapshots
 from shared.db import DatabaseError, Pool, make_pool
 from shared.lifecycle import background_tasks, new_process_id, stop_on_signals
 from whatsapp_service.gateway.library import load_library, require_genuine_library
@@ -54,7 +55,7 @@ async def run(settings: WhatsAppSettings) -> bool:
             process_id=process_id,
             device_name=settings.device_name,
         )
-        supervisor = Supervisor(services, settings.restore_concurrency)
+        supervisor = Supervisor(services, Snapshots(redis), settings.restore_concurrency)
         http = OperatorHttp(supervisor, publisher, redis, database)
         async with background_tasks() as publishing, background_tasks() as working:
             publishing.start(publisher.run(), "publisher")

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ def load_library() -> Library:
     _discard_standard_output()
     use_daemon_threads(asyncio.get_running_loop())
     importlib.import_module("pylibmagic")
+    # It warns in every process that ffmpeg is missing; only media would need it.
+    logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
     client = importlib.import_module("neonize.aioze.client")
     return Library(
         client=client.NewAClient,

@@ -7,12 +7,16 @@ from typing import Final
 
 import structlog
 from prometheus_client import Gauge
+from redis.exceptions import RedisError
 
+from shared.bus.snapshots import Snapshots
 from shared.company_id import SessionId
 from shared.errors import ErrorCode
 from shared.messages.commands import Command, RequestPairingCode
+from shared.messages.status import Reason
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.sessions.session import Services, Session
+from whatsapp_service.sessions.state import LINKED, LINKING, LinkAsked, LinkFailed, State
 from whatsapp_service.store.directory import StoreUnavailableError
 from whatsapp_service.store.sessions import StoredDevice
 
@@ -28,8 +32,9 @@ STOP_CONCURRENCY: Final = 50
 
 
 class Supervisor:
-    def __init__(self, services: Services, restore_concurrency: int) -> None:
+    def __init__(self, services: Services, snapshots: Snapshots, restore_concurrency: int) -> None:
         self._services = services
+        self._snapshots = snapshots
         self._restore_slots = asyncio.Semaphore(restore_concurrency)
         self._sessions: dict[SessionId, Session] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
@@ -52,6 +57,7 @@ class Supervisor:
     async def restore(self) -> None:
         """Open every linked salon, the most recently connected first, a few at a time."""
         devices = await self._linked_devices()
+        await self._end_orphans({device.session_id for device in devices})
         _log.info("restore_started", sessions=len(devices))
         _restoring.set(len(devices))
         async with asyncio.TaskGroup() as tasks:
@@ -108,6 +114,22 @@ class Supervisor:
             except StoreUnavailableError:
                 _log.warning("restore_waits_for_postgres")
                 await asyncio.sleep(STORE_RETRY_S)
+
+    async def _end_orphans(self, linked: set[SessionId]) -> None:
+        """A process that was killed left snapshots of attempts and connections it no longer has.
+
+        Pages see at once that theirs has ended, and ask again.
+        """
+        try:
+            async for snapshot in self._snapshots.all():
+                session_id = snapshot.company_id
+                if snapshot.status in LINKING | LINKED and session_id not in linked:
+                    session = self._session(session_id)
+                    if session.state == State():
+                        session.apply(LinkAsked())
+                        session.apply(LinkFailed(Reason.SERVICE_STOPPED))
+        except RedisError as error:
+            _log.warning("orphans_not_ended", error=type(error).__name__)
 
     async def _restore_one(self, stored: StoredDevice) -> None:
         try:
