@@ -1,0 +1,1 @@
+"""Embedded Postgres and Valkey: real servers from wheels, as children of who starts them."""

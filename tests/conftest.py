@@ -1,0 +1,21 @@
+"""Fixtures for every test."""
+
+from tests.support.services import (
+    database_url,
+    empty_database_url,
+    migrated_template,
+    no_leaked_keys,
+    postgres_server,
+    redis_url,
+    valkey_url,
+)
+
+__all__ = [
+    "database_url",
+    "empty_database_url",
+    "migrated_template",
+    "no_leaked_keys",
+    "postgres_server",
+    "redis_url",
+    "valkey_url",
+]

@@ -1,0 +1,1 @@
+"""What tests share: real servers, processes, and ways of waiting."""
