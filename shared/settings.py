@@ -47,13 +47,16 @@ class CommonSettings(LogSettings):
         return self
 
 
-def require_strong(variable: str, secret: SecretStr) -> None:
+def require_strong(
+    variable: str, secret: SecretStr, *, min_length: int = MIN_SECRET_LENGTH
+) -> None:
     """Raises ValueError, naming the variable and what is wrong, never the value."""
     value = secret.get_secret_value()
+    advice = f"set it to at least {min_length} random characters"
     if not value:
-        raise ValueError(f"{variable} is missing: set it to at least 32 random characters")
-    if len(value) < MIN_SECRET_LENGTH or len(set(value)) < MIN_DISTINCT_CHARACTERS:
-        raise ValueError(f"{variable} is too weak: set it to at least 32 random characters")
+        raise ValueError(f"{variable} is missing: {advice}")
+    if len(value) < min_length or len(set(value)) < MIN_DISTINCT_CHARACTERS:
+        raise ValueError(f"{variable} is too weak: {advice}")
 
 
 S = TypeVar("S", bound=CommonSettings)

@@ -4,12 +4,16 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 CONNECT_TIMEOUT_S = 2.0
 REPLY_TIMEOUT_S = 5.0
 HEALTH_CHECK_S = 10
 MAX_CONNECTIONS = 200
+
+BusError = RedisError
+"""What every call into Redis may raise."""
 
 
 def connect_redis(url: str) -> "Redis":

@@ -1,0 +1,1 @@
+"""The marketplace process: entry, onboarding page, Socket.IO, health. Stateless: any number run."""

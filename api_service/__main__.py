@@ -1,0 +1,107 @@
+"""``python -m api_service``."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+import uvicorn
+import uvloop
+
+from api_service.app import Application, build_app
+from api_service.settings import ApiSettings
+from shared.lifecycle import stop_on_signals
+from shared.observability import configure_logging, configure_sentry
+from shared.settings import load_settings
+
+_log = structlog.get_logger(__name__)
+
+MAX_FRAME_BYTES: Final = 64 * 1024
+BACKLOG: Final = 2048
+ANSWERS_TO_FINISH_S: Final = 3
+
+
+class _Server(uvicorn.Server):
+    """The process's signals are ours: sockets are told before the server stops."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: ApiSettings, listener: socket.socket) -> bool:
+    """Until SIGINT or SIGTERM. False when a background task died: a supervisor starts us again."""
+    stop = stop_on_signals()
+    app = build_app(settings)
+    server = _Server(_uvicorn_config(app, settings))
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
+    host, port = listener.getsockname()[:2]
+    _log.info("api_listening", host=host, port=port)
+    told = await _first_of(serving, stop, app.tasks.failed)
+    _log.info("api_stopping")
+    await app.release_sockets()
+    server.should_exit = True
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(serving, settings.shutdown_timeout_s)
+    return told and stop.is_set()
+
+
+def main() -> None:
+    settings = load_settings(ApiSettings)
+    configure_logging(settings, component="api")
+    configure_sentry(settings, component="api")
+    logger = logging.getLogger("uvicorn.error")
+    logger.setLevel(max(logging.WARNING, logging.getLogger().level))
+    listener = listen(settings.api_host, settings.api_port)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        clean = runner.run(serve(settings, listener))
+    sys.exit(0 if clean else 1)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A taken port or a foreign address ends the process with one line."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        sys.stderr.write(f"API_HOST, API_PORT: cannot listen on {host}:{port}: {error.strerror}\n")
+        raise SystemExit(1) from None
+    return listener
+
+
+def _uvicorn_config(app: Application, settings: ApiSettings) -> uvicorn.Config:
+    """No access log: query strings hold tokens. Frames are small, so no compression of them."""
+    return uvicorn.Config(
+        app.asgi,
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_per_message_deflate=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=ANSWERS_TO_FINISH_S,
+    )
+
+
+async def _first_of(serving: asyncio.Task[None], *events: asyncio.Event) -> bool:
+    """True when one of the events came, False when the server ended by itself."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait({serving, *waits}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    return not serving.done()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Socket.IO: pages in, events out."""

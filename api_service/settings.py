@@ -1,0 +1,116 @@
+"""What the API process reads from its environment."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from shared.settings import CommonSettings, require_strong
+
+MIN_PARTNER_TOKEN_LENGTH: Final = 16
+"""YClients chooses the partner token: 20 characters as a rule."""
+
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-\[\]:]+(:\d+)?", re.IGNORECASE)
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class ApiSettings(CommonSettings):
+    """Every field is an environment variable of the same name in capitals.
+
+    In production a missing or weak secret ends the process; elsewhere it may be absent, and what
+    needs it answers NOT_CONFIGURED.
+    """
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=3000, ge=0, le=65535)
+    public_url: str = ""
+    cors_origins: CommaSeparated = ()
+    frame_ancestors: CommaSeparated = ("https://*.yclients.com", "https://*.yclients.ru")
+    forwarded_allow_ips: str = "127.0.0.1"
+    page_dir: Path = Path(__file__).parent / "frontend" / "dist"
+
+    jwt_secret: SecretStr = SecretStr("")
+    yclients_partner_token: SecretStr = SecretStr("")
+    yclients_app_id: int | None = Field(default=None, ge=1)
+    health_check_token: SecretStr = SecretStr("")
+
+    connections_per_token_per_minute: int = Field(default=5, ge=1)
+    connections_per_address_per_minute: int = Field(default=60, ge=1)
+    codes_per_number_per_10_minutes: int = Field(default=3, ge=1)
+    codes_per_salon_per_hour: int = Field(default=10, ge=1)
+    qr_deadline_s: float = Field(default=13.0, gt=0, le=60)
+    code_deadline_s: float = Field(default=20.0, gt=0, le=60)
+    breaker_failures: int = Field(default=5, ge=1)
+    breaker_successes: int = Field(default=2, ge=1)
+    breaker_cool_down_s: float = Field(default=60.0, gt=0)
+    breaker_operation_s: float = Field(default=30.0, gt=0)
+
+    @field_validator("cors_origins", "frame_ancestors", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("yclients_app_id", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str) -> str:
+        url = value.rstrip("/")
+        if url and not _ORIGIN.fullmatch(url):
+            raise ValueError("must be an origin such as https://connect.example.com")
+        return url
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("must hold origins such as https://example.com, comma-separated")
+        return value
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _check_frame_ancestors(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(re.search(r"[;\s\x00-\x1f]", source) for source in value):
+            raise ValueError("must hold CSP host sources, comma-separated")
+        return value
+
+    @model_validator(mode="after")
+    def _require_secrets(self) -> Self:
+        if not self.production:
+            return self
+        require_strong("JWT_SECRET", self.jwt_secret)
+        require_strong(
+            "YCLIENTS_PARTNER_TOKEN",
+            self.yclients_partner_token,
+            min_length=MIN_PARTNER_TOKEN_LENGTH,
+        )
+        if not self.public_url:
+            raise ValueError("PUBLIC_URL is missing: set it to the address that owners open")
+        if self.health_check_token.get_secret_value():
+            require_strong("HEALTH_CHECK_TOKEN", self.health_check_token)
+        return self
+
+    @property
+    def configured(self) -> dict[str, bool]:
+        """Which of the variables that the marketplace needs are there; never their values."""
+        return {
+            "JWT_SECRET": bool(self.jwt_secret.get_secret_value()),
+            "YCLIENTS_PARTNER_TOKEN": bool(self.yclients_partner_token.get_secret_value()),
+            "YCLIENTS_APP_ID": self.yclients_app_id is not None,
+            "DATABASE_URL": bool(self.database_url.get_secret_value()),
+            "REDIS_URL": bool(self.redis_url.get_secret_value()),
+        }
+
+    @property
+    def missing(self) -> list[str]:
+        """What is not set and must be before a salon can be linked."""
+        return [name for name, there in self.configured.items() if not there]

@@ -1,0 +1,1 @@
+"""What outlives a request: tables in Postgres, locks and breakers in Redis."""

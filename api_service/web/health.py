@@ -1,0 +1,133 @@
+"""Health of this process, of what it needs, and of the sessions."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from api_service.core.health import CHECK_S, Health, HealthChecks, iso, worst
+from api_service.core.session_report import SessionReport
+from shared.bus.connection import BusError
+from shared.bus.ping import RoundTrips
+from shared.clock import now_ms
+from shared.errors import AppError, ErrorCode
+
+DEFAULT_PUBSUB_MS: Final = 5_000
+MAX_PUBSUB_MS: Final = 30_000
+SIMPLE_PUBSUB_S: Final = 2.0
+
+_SUGGESTIONS: Final = {
+    "timeout": "Check that the WhatsApp process is running and subscribed to whatsapp:events.",
+    "error": "Check that Redis is running and that REDIS_URL is right.",
+}
+
+
+class HealthRoutes:
+    def __init__(
+        self, checks: HealthChecks, round_trips: RoundTrips, sessions: SessionReport
+    ) -> None:
+        self._checks = checks
+        self._round_trips = round_trips
+        self._sessions = sessions
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/health", self._overall),
+            Route("/health/pubsub", self._pubsub),
+            Route("/health/pubsub/simple", self._pubsub_simple),
+            Route("/health/whatsapp", self._whatsapp),
+            Route("/health/company/{id}", self._company),
+        ]
+
+    async def _overall(self, _request: Request) -> JSONResponse:
+        checks = await self._checks.all()
+        status = worst(list(checks.values()))
+        body = {
+            "status": status.value,
+            "timestamp": iso(now_ms()),
+            "uptime": round(self._checks.uptime_s, 1),
+            "checks": {name: check.as_json() for name, check in checks.items()},
+        }
+        return JSONResponse(body, status_code=503 if status is Health.ERROR else 200)
+
+    async def _pubsub(self, request: Request) -> JSONResponse:
+        timeout_ms = _timeout_ms(request.query_params.get("timeout"))
+        started = time.perf_counter()
+        try:
+            trip = await self._round_trips.through_whatsapp_service(timeout_ms / 1000)
+        except TimeoutError:
+            if not self._round_trips.listener.subscribed.is_set():
+                return _unhealthy("pubsub", "error", "not subscribed to Redis", started)
+            return _unhealthy("pubsub", "timeout", f"no pong within {timeout_ms} ms", started)
+        except (BusError, OSError):
+            return _unhealthy("pubsub", "error", "Redis is not reachable", started)
+        return JSONResponse(
+            {
+                "status": "healthy",
+                "pubsub": "working",
+                "latencyMs": round(trip.latency_ms, 2),
+                "testId": trip.test_id,
+                "timestamp": iso(now_ms()),
+            }
+        )
+
+    async def _pubsub_simple(self, _request: Request) -> JSONResponse:
+        started = time.perf_counter()
+        try:
+            trip = await self._round_trips.through_redis(SIMPLE_PUBSUB_S)
+        except TimeoutError:
+            return _unhealthy("redis_pubsub", "timeout", "no answer from Redis in time", started)
+        except (BusError, OSError):
+            return _unhealthy("redis_pubsub", "error", "Redis is not reachable", started)
+        return JSONResponse(
+            {
+                "status": "healthy",
+                "redis_pubsub": "working",
+                "latencyMs": round(trip.latency_ms, 2),
+                "timestamp": iso(now_ms()),
+            }
+        )
+
+    async def _whatsapp(self, _request: Request) -> JSONResponse:
+        async with asyncio.timeout(CHECK_S + SIMPLE_PUBSUB_S):
+            process, store, sessions = await asyncio.gather(
+                self._checks.whatsapp(), self._checks.database(), self._sessions.overall()
+            )
+        body = {
+            "status": worst([process, store]).value,
+            "timestamp": iso(now_ms()),
+            "process": process.as_json(),
+            "credentialStore": {"type": "postgres", **store.as_json()},
+            **sessions,
+        }
+        return JSONResponse(body)
+
+    async def _company(self, request: Request) -> JSONResponse:
+        """404 for a salon of which nothing is known."""
+        report = await self._sessions.one(request.path_params["id"])
+        return JSONResponse({**report, "timestamp": iso(now_ms())})
+
+
+def _timeout_ms(text: str | None) -> int:
+    """Raises AppError(INVALID_REQUEST) unless it is 1..30000 in milliseconds."""
+    if text is None:
+        return DEFAULT_PUBSUB_MS
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_PUBSUB_MS:
+        raise AppError(ErrorCode.INVALID_REQUEST)
+    return int(text)
+
+
+def _unhealthy(subject: str, kind: str, error: str, started: float) -> JSONResponse:
+    body: dict[str, Any] = {
+        "status": "unhealthy",
+        subject: kind,
+        "error": error,
+        "latencyMs": round((time.perf_counter() - started) * 1000, 2),
+        "timestamp": iso(now_ms()),
+        "suggestion": _SUGGESTIONS[kind],
+    }
+    return JSONResponse(body, status_code=503)

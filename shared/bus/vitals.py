@@ -1,0 +1,46 @@
+"""How Redis is, and how much waits in it."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from shared.bus import keys
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDepth:
+    """``unread``: nobody has taken it; ``in_hand``: taken, not finished; ``dead``: buried."""
+
+    unread: int
+    in_hand: int
+    dead: int
+
+
+class Vitals:
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def latency_ms(self, timeout_s: float = 2.0) -> float | None:
+        """Time of one PING, None when Redis does not answer in time."""
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._redis.ping()
+        except (RedisError, OSError, TimeoutError):
+            return None
+        return (time.perf_counter() - started) * 1000
+
+    async def command_depth(self) -> CommandDepth:
+        """Raises redis.exceptions.RedisError."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.xlen(keys.COMMANDS)
+            pipe.xlen(keys.COMMANDS_DEAD)
+            length, dead = await pipe.execute()
+        groups = await self._redis.xinfo_groups(keys.COMMANDS) if length else []
+        for group in groups:
+            if group["name"] == keys.COMMANDS_GROUP:
+                return CommandDepth(int(group["lag"] or 0), int(group["pending"]), int(dead))
+        return CommandDepth(int(length), 0, int(dead))
