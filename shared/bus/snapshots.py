@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
@@ -43,7 +43,7 @@ class Snapshots:
         async for key in self._redis.scan_iter(
             match=keys.session_snapshot(SessionId("company_*")), count=500, _type="hash"
         ):
-            snapshot = Snapshot.from_hash(await self._redis.hgetall(key))
+            snapshot = Snapshot.from_hash(cast("dict[str, str]", await self._redis.hgetall(key)))
             if snapshot is not None:
                 yield snapshot
 
