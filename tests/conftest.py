@@ -1,5 +1,6 @@
 """Fixtures for every test."""
 
+from tests.support.processes import start_process
 from tests.support.services import (
     database_url,
     empty_database_url,
@@ -17,5 +18,6 @@ __all__ = [
     "no_leaked_keys",
     "postgres_server",
     "redis_url",
+    "start_process",
     "valkey_url",
 ]

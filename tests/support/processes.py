@@ -1,0 +1,135 @@
+"""The project's own processes as subprocesses: real environment, real signals, captured logs."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import psutil
+import pytest
+
+from tests.support.waiting import block_until
+
+ROOT: Final = Path(__file__).parents[2]
+START_TIMEOUT_S: Final = 20.0
+STOP_TIMEOUT_S: Final = 10.0
+KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
+
+
+class ServiceProcess:
+    """``python -m <module>`` in a session of its own, with nothing inherited but PATH and such."""
+
+    def __init__(
+        self, module: str, environment: Mapping[str, str], log_path: Path, *arguments: str
+    ) -> None:
+        inherited = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        self.log_path = log_path
+        with log_path.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+                [sys.executable, "-m", module, *arguments],
+                cwd=ROOT,
+                env={**inherited, "PYTHONUNBUFFERED": "1", **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs; minus the signal's number when one ended it."""
+        return self._process.poll()
+
+    @property
+    def log(self) -> str:
+        """Everything it has written to standard output and error so far."""
+        return self.log_path.read_text(errors="replace")
+
+    def log_events(self) -> list[dict[str, Any]]:
+        """The lines of the log that are JSON objects, decoded."""
+        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+
+    def wait_healthy(self, url: str, timeout_s: float = START_TIMEOUT_S) -> None:
+        """Return when `url` answers 200. Fails at once, with the log, when the process ends."""
+
+        def healthy() -> bool:
+            if self.returncode is not None:
+                pytest.fail(f"process ended with {self.returncode}:\n{self.log}")
+            try:
+                return httpx2.get(url, timeout=2).status_code == httpx2.codes.OK
+            except httpx2.TransportError:
+                return False
+
+        try:
+            block_until(healthy, timeout_s, url)
+        except TimeoutError as error:
+            pytest.fail(f"{error}; its log:\n{self.log}")
+
+    def wait_exit(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Return the exit code. Fails, with the log, when the process has not ended by then."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"process has not ended within {timeout_s} s; its log:\n{self.log}")
+
+    def terminate(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Ask it to end (SIGTERM); see `wait_exit`."""
+        return self.signal(signal.SIGTERM).wait_exit(timeout_s)
+
+    def kill(self) -> None:
+        """End it as a power cut would (SIGKILL): it alone, not its children."""
+        self.signal(signal.SIGKILL).wait_exit()
+
+    def signal(self, number: signal.Signals) -> "ServiceProcess":
+        if self.returncode is None:
+            self._process.send_signal(number)
+        return self
+
+    def session_members(self) -> list[psutil.Process]:
+        """The processes, itself among them, that live in its session: what it has left behind."""
+        return [process for process in psutil.process_iter() if _session_of(process) == self.pid]
+
+    def clean_up(self) -> None:
+        """End it and everything of its session, whatever the test has left."""
+        if self.returncode is None:
+            self._process.kill()
+            self._process.wait(STOP_TIMEOUT_S)
+        for process in self.session_members():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def _session_of(process: psutil.Process) -> int | None:
+    try:
+        return None if process.status() == psutil.STATUS_ZOMBIE else os.getsid(process.pid)
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return None
+
+
+Starter = Callable[..., ServiceProcess]
+
+
+@pytest.fixture
+def start_process(tmp_path: Path) -> Iterator[Starter]:
+    """Call with a module's name and its environment; everything started ends with the test."""
+    started: list[ServiceProcess] = []
+
+    def start(module: str, environment: Mapping[str, str], *arguments: str) -> ServiceProcess:
+        log_path = tmp_path / f"{len(started)}-{module}.log"
+        process = ServiceProcess(module, environment, log_path, *arguments)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.clean_up()
