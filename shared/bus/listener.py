@@ -14,7 +14,6 @@ _log = structlog.get_logger(__name__)
 MIN_BACKOFF_S: Final = 0.1
 MAX_BACKOFF_S: Final = 2.0
 PROBE_EVERY_S: Final = 5.0
-ANSWER_WITHIN_S: Final = 5.0
 
 OnMessage = Callable[[str, str], Awaitable[None]]
 OnSubscribed = Callable[[], Awaitable[None]]
@@ -63,25 +62,23 @@ class ChannelListener:
     async def _listen(self) -> None:
         async with self._redis.pubsub() as pubsub:
             await pubsub.subscribe(*self._channels)
-            confirmed = 0
-            while confirmed < len(self._channels):
-                message = await pubsub.get_message(timeout=ANSWER_WITHIN_S)
-                if message is None:
-                    raise TimeoutError
-                confirmed += message["type"] == "subscribe"
-            await self._on_subscribed()
-            self.subscribed.set()
-            silent_since_probe = False
+            confirmed, silent = 0, False
             while True:
                 message = await pubsub.get_message(timeout=PROBE_EVERY_S)
                 if message is None:
-                    if silent_since_probe:
+                    if silent:
                         raise TimeoutError
                     await pubsub.ping()
-                    silent_since_probe = True
+                    silent = True
                     continue
-                silent_since_probe = False
-                if message["type"] == "message":
+                silent = False
+                if message["type"] == "subscribe":
+                    # redis-py may reconnect by itself; its new subscriptions show here.
+                    confirmed += 1
+                    if confirmed % len(self._channels) == 0:
+                        await self._on_subscribed()
+                        self.subscribed.set()
+                elif message["type"] == "message":
                     await self._deliver(message["channel"], message["data"])
 
     async def _deliver(self, channel: str, payload: str) -> None:

@@ -4,16 +4,26 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar, overload
 
 POLL_INTERVAL_S: Final = 0.01
 
 T = TypeVar("T")
 
 
+@overload
 async def wait_until(
-    predicate: Callable[[], T | Awaitable[T]], timeout_s: float = 5.0, what: str = ""
-) -> T:
+    predicate: Callable[[], Awaitable[T]], timeout_s: float = ..., what: str = ...
+) -> T: ...
+
+
+@overload
+async def wait_until(predicate: Callable[[], T], timeout_s: float = ..., what: str = ...) -> T: ...
+
+
+async def wait_until(
+    predicate: Callable[[], object], timeout_s: float = 5.0, what: str = ""
+) -> object:
     """Return the first truthy answer of `predicate`, which may be a coroutine function.
 
     Raises TimeoutError, naming `what` was waited for, after `timeout_s`.
@@ -24,7 +34,7 @@ async def wait_until(
         if inspect.isawaitable(answer):
             answer = await answer
         if answer:
-            return cast("T", answer)
+            return answer
         if time.monotonic() > deadline:
             raise TimeoutError(_complaint(predicate, timeout_s, what))
         await asyncio.sleep(POLL_INTERVAL_S)

@@ -6,6 +6,7 @@ process around it is thrown away afterwards.
 
 import asyncio
 import ctypes
+import logging
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -100,6 +101,8 @@ class LinkingClient:
         if self._device is None or self._over.is_set():
             return
         device = self._device
+        # The phone's first messages are cut off here and come again at the next login.
+        logging.getLogger("whatsmeow").setLevel(logging.CRITICAL)
         await asyncio.wait_for(self._client.stop(), STOP_S)
         self._tell(Linked(jid=str(device)))
         self._over.set()

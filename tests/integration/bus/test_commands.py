@@ -1,0 +1,142 @@
+"""Commands over a real Redis-protocol server: at least once, one effect, never late."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from shared.bus import commands, keys
+from shared.bus.commands import CommandConsumer, CommandSender
+from shared.bus.connection import connect_redis
+from shared.clock import now_ms
+from shared.company_id import SessionId
+from shared.errors import ErrorCode
+from shared.messages.commands import Command, RequestQr
+from shared.messages.envelope import new_id
+from tests.support.waiting import wait_until
+
+SESSION = SessionId("company_1001")
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.handled: list[Command] = []
+        self.refused: list[tuple[Command, ErrorCode]] = []
+        self.failing = False
+
+    async def handle(self, command: Command) -> None:
+        if self.failing:
+            raise RuntimeError("no effect")
+        self.handled.append(command)
+
+    async def refuse(self, command: Command, code: ErrorCode) -> None:
+        self.refused.append((command, code))
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect_redis(redis_url)
+    yield client
+    await client.aclose()
+
+
+@asynccontextmanager
+async def consuming(redis: Redis, name: str, recorder: Recorder) -> AsyncIterator[None]:
+    consumer = CommandConsumer(redis, name, recorder.handle, recorder.refuse)
+    task = asyncio.create_task(consumer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def command(lifetime_ms: int = 20_000) -> RequestQr:
+    return RequestQr(
+        command_id=new_id(),
+        company_id=SESSION,
+        issued_at=now_ms(),
+        expires_at=now_ms() + lifetime_ms,
+    )
+
+
+async def pending(redis: Redis) -> int:
+    return int((await redis.xpending(keys.COMMANDS, keys.COMMANDS_GROUP))["pending"])
+
+
+async def test_a_command_sent_before_anyone_listens_is_handled(redis: Redis) -> None:
+    sent, recorder = command(), Recorder()
+    await CommandSender(redis).send(sent)
+
+    async with consuming(redis, "one", recorder):
+        await wait_until(lambda: recorder.handled == [sent])
+        await settled(redis)
+
+
+async def test_the_same_command_twice_has_one_effect(redis: Redis) -> None:
+    sent, last, recorder = command(), command(), Recorder()
+    sender = CommandSender(redis)
+    async with consuming(redis, "one", recorder):
+        await sender.send(sent)
+        await wait_until(lambda: recorder.handled == [sent])
+        await settled(redis)
+        await sender.send(sent)
+        await sender.send(last)
+        await wait_until(lambda: last in recorder.handled)
+        await settled(redis)
+
+    assert recorder.handled == [sent, last]
+
+
+async def test_an_expired_command_is_answered_and_never_done(redis: Redis) -> None:
+    late, recorder = command(lifetime_ms=-1), Recorder()
+    await CommandSender(redis).send(late)
+
+    async with consuming(redis, "one", recorder):
+        await wait_until(lambda: recorder.refused == [(late, ErrorCode.COMMAND_EXPIRED)])
+        await settled(redis)
+
+    assert not recorder.handled
+
+
+@pytest.mark.parametrize("payload", ["not json", "{}", '{"type":"no-such"}'])
+async def test_rubbish_goes_to_the_dead_letters_and_stops_nothing(
+    redis: Redis, payload: str
+) -> None:
+    sent, recorder = command(), Recorder()
+    await redis.xadd(keys.COMMANDS, {"command": payload})
+    await CommandSender(redis).send(sent)
+
+    async with consuming(redis, "one", recorder):
+        await wait_until(lambda: recorder.handled == [sent])
+        await settled(redis)
+
+    entries: Any = await redis.xrange(keys.COMMANDS_DEAD)
+    [(_, buried)] = entries
+    assert buried["command"] == payload
+
+
+async def test_what_a_killed_process_left_is_taken_over_until_it_is_hopeless(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "ABANDONED_AFTER_MS", 1)
+    monkeypatch.setattr(commands, "READ_BLOCK_MS", 10)
+    sent, recorder = command(), Recorder()
+    recorder.failing = True
+    await CommandSender(redis).send(sent)
+
+    async with consuming(redis, "one", recorder):
+        await wait_until(lambda: recorder.refused == [(sent, ErrorCode.INTERNAL_ERROR)])
+        await settled(redis)
+
+    assert await redis.xlen(keys.COMMANDS_DEAD) == 1
+
+
+async def settled(redis: Redis) -> None:
+    async def nothing_pending() -> bool:
+        return await pending(redis) == 0
+
+    await wait_until(nothing_pending)

@@ -1,0 +1,217 @@
+"""Events over a real Redis-protocol server: atomic, once, in order, and never lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from shared.bus import keys
+from shared.bus.announcement import Announcement, Announcer
+from shared.bus.connection import connect_redis
+from shared.bus.snapshots import Snapshots
+from shared.bus.subscriber import EventSubscriber
+from shared.clock import now_ms
+from shared.company_id import SessionId
+from shared.messages.events import (
+    AnySessionEvent,
+    Connected,
+    Disconnected,
+    PairingCode,
+    Qr,
+    StatusChanged,
+)
+from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
+from shared.messages.status import SessionStatus
+from tests.support.waiting import wait_until
+
+SESSION = SessionId("company_1001")
+PHONE = "79990000001"
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect_redis(redis_url)
+    yield client
+    await client.aclose()
+
+
+@asynccontextmanager
+async def subscribed(redis: Redis, seen: list[AnySessionEvent]) -> AsyncIterator[EventSubscriber]:
+    async def handle(event: AnySessionEvent) -> None:
+        seen.append(event)
+
+    subscriber = EventSubscriber(redis, handle)
+    task = asyncio.create_task(subscriber.run())
+    try:
+        async with asyncio.timeout(5):
+            await subscriber.listener.subscribed.wait()
+        yield subscriber
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def connected(epoch: int = 1) -> Announcement:
+    return Announcement(
+        Snapshot(
+            company_id=SESSION,
+            status=SessionStatus.CONNECTED,
+            connected=True,
+            phone_number=PHONE,
+            epoch=epoch,
+        ),
+        Connected(company_id=SESSION, phone_number=PHONE, epoch=epoch),
+    )
+
+
+def qr(text: str = "2@qr") -> Announcement:
+    expires_at = now_ms() + 20_000
+    return Announcement(
+        Snapshot(company_id=SESSION, status=SessionStatus.QR),
+        Qr(company_id=SESSION, qr=text, expires_in=20, expires_at=expires_at),
+        qr=LiveQr(qr=text, expires_at=expires_at),
+        keep_code=True,
+    )
+
+
+def code() -> Announcement:
+    expires_at = now_ms() + 50_000
+    return Announcement(
+        Snapshot(company_id=SESSION, status=SessionStatus.PAIRING),
+        PairingCode(
+            company_id=SESSION,
+            code="ABCD-1234",
+            phone_number=PHONE,
+            expires_in=50,
+            expires_at=expires_at,
+        ),
+        code=LiveCode(code="ABCD-1234", phone_number=PHONE, expires_at=expires_at),
+        keep_qr=True,
+    )
+
+
+async def test_a_durable_event_is_in_the_log_and_carries_its_place(redis: Redis) -> None:
+    seen: list[AnySessionEvent] = []
+    async with subscribed(redis, seen):
+        await Announcer(redis).announce(connected())
+        await wait_until(lambda: len(seen) == 1)
+
+    entries: Any = await redis.xrange(keys.EVENTS_LOG)
+    [(stream_id, _)] = entries
+    assert seen[0].stream_id == stream_id
+    snapshot = (await Snapshots(redis).present_state(SESSION)).snapshot
+    assert snapshot is not None
+    assert snapshot.connected
+    assert snapshot.phone_number == PHONE
+    assert await redis.ttl(keys.session_snapshot(SESSION)) == -1
+
+
+async def test_secrets_expire_and_never_enter_the_log(redis: Redis) -> None:
+    announcer = Announcer(redis)
+    await announcer.announce(qr())
+    await announcer.announce(code())
+
+    assert 0 < await redis.pttl(keys.live_qr(SESSION)) <= 20_000
+    assert 0 < await redis.pttl(keys.live_code(SESSION)) <= 50_000
+    assert await redis.xlen(keys.EVENTS_LOG) == 0
+    assert "2@qr" not in str(await redis.hgetall(keys.session_snapshot(SESSION)))
+
+
+async def test_connecting_removes_both_secrets(redis: Redis) -> None:
+    announcer = Announcer(redis)
+    await announcer.announce(qr())
+    await announcer.announce(code())
+
+    await announcer.announce(connected())
+
+    assert not await redis.exists(keys.live_qr(SESSION), keys.live_code(SESSION))
+
+
+async def test_a_stale_owner_changes_nothing(redis: Redis) -> None:
+    announcer = Announcer(redis)
+    assert await announcer.announce(connected(epoch=7))
+    stale = Announcement(
+        Snapshot(company_id=SESSION, status=SessionStatus.LOGGED_OUT, epoch=6),
+        Disconnected(company_id=SESSION, reason="socket_lost", epoch=6),
+    )
+
+    assert not await announcer.announce(stale)
+
+    assert await redis.xlen(keys.EVENTS_LOG) == 1
+    assert (await redis.hgetall(keys.session_snapshot(SESSION)))["status"] == "connected"
+
+
+async def test_what_was_missed_is_read_from_the_log_once_and_in_order(
+    redis: Redis, redis_url: str
+) -> None:
+    seen: list[AnySessionEvent] = []
+    announcer = Announcer(redis)
+    reader = connect_redis(redis_url)
+    async with subscribed(reader, seen) as subscriber:
+        await announcer.announce(connected())
+        await wait_until(lambda: len(seen) == 1)
+        subscriber.listener.subscribed.clear()
+        for client in await redis.client_list(_type="pubsub"):
+            await redis.client_kill_filter(_id=client["id"])
+        lost = Disconnected(company_id=SESSION, reason="socket_lost")
+        snapshot = Snapshot(
+            company_id=SESSION, status=SessionStatus.RECONNECTING, phone_number=PHONE
+        )
+        await announcer.announce(Announcement(snapshot, lost))
+        await announcer.announce(connected())
+        await wait_until(lambda: len(seen) == 3)
+        await announcer.announce(connected())
+        await wait_until(lambda: len(seen) == 4)
+    await reader.aclose()
+
+    assert [event.type for event in seen] == [
+        "connected",
+        "disconnected",
+        "connected",
+        "connected",
+    ]
+    assert len({event.event_id for event in seen}) == 4
+
+
+async def test_rubbish_and_stale_epochs_are_dropped_and_stop_nothing(redis: Redis) -> None:
+    seen: list[AnySessionEvent] = []
+    old = StatusChanged(company_id=SESSION, status=SessionStatus.ERROR, epoch=1)
+    new = StatusChanged(company_id=SESSION, status=SessionStatus.QR, epoch=2)
+    async with subscribed(redis, seen):
+        for payload in (
+            "not json",
+            "[]",
+            '{"type":"no-such-type"}',
+            '{"type":"connected","companyId":"company_01","phoneNumber":"79990000001"}',
+            '{"type":"ping","testId":"ping_1"}',
+            new.to_json(),
+            old.to_json(),
+            new.to_json(),
+        ):
+            await redis.publish(keys.EVENTS_CHANNEL, payload)
+        await announcer_done(redis, seen)
+
+    assert [event.event_id for event in seen[:-1]] == [new.event_id]
+
+
+async def announcer_done(redis: Redis, seen: list[AnySessionEvent]) -> None:
+    """A last event behind all others: when it is here, they have been dealt with."""
+    last = StatusChanged(company_id=SESSION, status=SessionStatus.IDLE, epoch=9)
+    await redis.publish(keys.EVENTS_CHANNEL, last.to_json())
+    await wait_until(lambda: bool(seen) and seen[-1].event_id == last.event_id)
+
+
+async def test_a_documented_event_of_the_old_system_is_understood(redis: Redis) -> None:
+    seen: list[AnySessionEvent] = []
+    async with subscribed(redis, seen):
+        await redis.publish(
+            keys.EVENTS_CHANNEL,
+            '{"type":"connected","companyId":"company_1001",'
+            '"phoneNumber":"79990000001","timestamp":1764936000000}',
+        )
+        await wait_until(lambda: len(seen) == 1)
+
+    assert isinstance(seen[0], Connected)
