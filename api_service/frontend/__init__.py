@@ -1,0 +1,1 @@
+"""The pages that salon owners see: sources in TypeScript, and how they are built."""

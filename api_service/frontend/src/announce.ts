@@ -1,0 +1,65 @@
+// What a screen reader is told. A text that stays the same is not told again: no countdowns here.
+
+import { remainingMs } from "./clock";
+import { CODE_ENDS_SOON_MS } from "./limits";
+import { bannerOf, codeViewOf, qrViewOf, screenOf } from "./screen";
+import type { State } from "./state";
+import type { Texts } from "./texts.ru";
+import { problemWords } from "./words";
+
+export function announcementOf(state: State, texts: Texts): string {
+  const banner = bannerOf(state);
+  if (banner !== null) {
+    return banner.kind === "lost" ? texts.banner.lost : problemWords(banner.refusal, texts).message;
+  }
+  const screen = screenOf(state);
+  switch (screen.kind) {
+    case "loading":
+      return texts.loading.progress;
+    case "linking":
+      return screen.session.message ?? texts.linking.title;
+    case "connected":
+      return `${texts.connected.title}. ${texts.connected.text}`;
+    case "reconnecting":
+      return screen.session.message ?? texts.reconnecting.title;
+    case "form":
+      return formAnnouncement(state, texts);
+    default:
+      // These screens take the focus, or are alerts: they speak for themselves.
+      return "";
+  }
+}
+
+function formAnnouncement(state: State, texts: Texts): string {
+  const place = state.session?.queuePosition ?? null;
+  if (place !== null) return texts.queue.place(place);
+  return state.tab === "code" ? codeAnnouncement(state, texts) : qrAnnouncement(state, texts);
+}
+
+function codeAnnouncement(state: State, texts: Texts): string {
+  if (state.codeRequest !== null) return texts.code.waiting;
+  const view = codeViewOf(state);
+  if (view.kind === "form") return "";
+  if (view.expired) return texts.code.expired;
+  const left = remainingMs(view.code, state.clockOffset, state.now);
+  return left <= CODE_ENDS_SOON_MS
+    ? texts.announce.codeEndsSoon
+    : texts.announce.code(spelled(view.code.text));
+}
+
+function qrAnnouncement(state: State, texts: Texts): string {
+  switch (qrViewOf(state).kind) {
+    case "live":
+    case "stale":
+      return texts.announce.qr;
+    case "waiting":
+      return texts.qr.progress;
+    case "ask":
+      return state.problems.qr === null ? texts.qr.expired : "";
+  }
+}
+
+/** Letter by letter, or a screen reader makes a word of it. */
+export function spelled(code: string): string {
+  return code.replace(/-/g, ",").split("").join(" ");
+}

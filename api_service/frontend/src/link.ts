@@ -1,0 +1,62 @@
+// The way to our own server: found, lost, refused and found again.
+
+import { MAX_REFUSALS, REFUSAL_BACKOFF_MS, TOO_MANY_CONNECTIONS_MS } from "./limits";
+import { problem, type State } from "./state";
+
+export const UNREACHABLE = "SERVER_UNREACHABLE";
+
+export function opened(state: State): State {
+  return {
+    ...state,
+    link: { phase: "online", since: state.now },
+    stateIsFresh: false,
+    lastError: null,
+    problems: { ...state.problems, qr: null },
+  };
+}
+
+export function lost(state: State): State {
+  if (isOver(state) || state.link.phase === "lost") return state;
+  return { ...state, stateIsFresh: false, link: { phase: "lost", since: state.now } };
+}
+
+/** jitter, 0 to 1, keeps pages that were sent away together from coming back together. */
+export function sentAway(state: State, jitter: number): State {
+  if (isOver(state)) return state;
+  const refusal = state.lastError ?? problem(UNREACHABLE);
+  const refusals = state.refusals + 1;
+  const backoff =
+    refusal.code === "TOO_MANY_CONNECTIONS"
+      ? TOO_MANY_CONNECTIONS_MS
+      : REFUSAL_BACKOFF_MS * 2 ** (refusals - 1) * (1 + jitter);
+  const retryAt = refusals > MAX_REFUSALS ? null : (refusal.retryAt ?? state.now + backoff);
+  const link = { phase: "waiting", refusal, retryAt } as const;
+  return { ...state, stateIsFresh: false, refusals, link };
+}
+
+export function gaveUp(state: State): State {
+  if (isOver(state)) return state;
+  const link = { phase: "waiting", refusal: problem(UNREACHABLE), retryAt: null } as const;
+  return { ...state, stateIsFresh: false, link };
+}
+
+export function reconnect(state: State): State {
+  if (state.link.phase !== "waiting") return state;
+  return {
+    ...state,
+    link: { phase: "opening", since: state.now },
+    lastError: null,
+    connects: state.connects + 1,
+  };
+}
+
+/** The person or the network is back: worth a try, unless the server asked for a pause. */
+export function reconnectIfUnreachable(state: State): State {
+  const { link } = state;
+  return link.phase === "waiting" && link.refusal.code === UNREACHABLE ? reconnect(state) : state;
+}
+
+/** Nothing more is expected of the connection: an old socket's last word changes nothing. */
+function isOver({ link }: State): boolean {
+  return link.phase === "closed" || link.phase === "waiting";
+}

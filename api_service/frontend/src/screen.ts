@@ -1,0 +1,102 @@
+// Which screen a state is shown as.
+
+import { hasExpired } from "./clock";
+import { LOSS_SHOWN_AFTER_MS, MAX_AUTO_QRS } from "./limits";
+import type { Status } from "./protocol";
+import type { Code, Problem, Session, State } from "./state";
+
+export type StoppedStatus = Extract<Status, "logged_out" | "replaced" | "banned" | "outdated">;
+
+export type Screen =
+  /** No way in: the token is missing, expired or wrong. */
+  | { readonly kind: "no-entry"; readonly refusal: Problem }
+  /** The server sent us away before it told anything. */
+  | { readonly kind: "refused"; readonly refusal: Problem; readonly retryAt: number | null }
+  | { readonly kind: "loading" }
+  | { readonly kind: "form"; readonly session: Session }
+  | { readonly kind: "linking"; readonly session: Session }
+  | { readonly kind: "reconnecting"; readonly session: Session }
+  | { readonly kind: "connected"; readonly session: Session }
+  | { readonly kind: "stopped"; readonly session: Session; readonly status: StoppedStatus };
+
+export function screenOf({ link, session, relinking }: State): Screen {
+  if (link.phase === "closed") return { kind: "no-entry", refusal: link.refusal };
+  if (session === null) {
+    return link.phase === "waiting"
+      ? { kind: "refused", refusal: link.refusal, retryAt: link.retryAt }
+      : { kind: "loading" };
+  }
+  switch (session.status) {
+    case "connected":
+    case "reconnecting":
+      return { kind: session.status, session };
+    case "linking":
+      return { kind: relinking ? "form" : "linking", session };
+    case "logged_out":
+    case "replaced":
+    case "banned":
+    case "outdated":
+      return relinking
+        ? { kind: "form", session }
+        : { kind: "stopped", session, status: session.status };
+    default:
+      return { kind: "form", session };
+  }
+}
+
+export type Banner =
+  | { readonly kind: "lost" }
+  | { readonly kind: "waiting"; readonly refusal: Problem; readonly retryAt: number | null };
+
+/** Shown above any screen that has something to show. */
+export function bannerOf({ link, session, now }: State): Banner | null {
+  if (link.phase === "lost" && now - link.since >= LOSS_SHOWN_AFTER_MS) return { kind: "lost" };
+  return link.phase === "waiting" && session !== null
+    ? { kind: "waiting", refusal: link.refusal, retryAt: link.retryAt }
+    : null;
+}
+
+export type CodeView =
+  | { readonly kind: "form" }
+  | { readonly kind: "code"; readonly code: Code; readonly expired: boolean };
+
+export function codeViewOf({ code, editingPhone, clockOffset, now }: State): CodeView {
+  if (code === null || editingPhone) return { kind: "form" };
+  return { kind: "code", code, expired: hasExpired(code, clockOffset, now) };
+}
+
+/** The running code that the present view does not show. */
+export function hiddenCodeOf(state: State): Code | null {
+  const { code, tab, editingPhone, clockOffset, now } = state;
+  if (code === null || hasExpired(code, clockOffset, now)) return null;
+  return tab === "qr" || editingPhone ? code : null;
+}
+
+export type QrView =
+  | { readonly kind: "waiting"; readonly sinceMs: number }
+  | { readonly kind: "live" }
+  | { readonly kind: "stale" }
+  /** Nothing will come by itself. */
+  | { readonly kind: "ask" };
+
+export function qrViewOf(state: State): QrView {
+  const { qr, qrRequest, session, link, clockOffset, now, problems } = state;
+  if (problems.qr !== null) return { kind: "ask" };
+  if (qr !== null && !hasExpired(qr, clockOffset, now)) return { kind: "live" };
+  const asked = qrRequest !== null || state.autoQrs <= MAX_AUTO_QRS;
+  if (qr !== null) return { kind: asked ? "stale" : "ask" };
+  if (qrRequest !== null) return { kind: "waiting", sinceMs: now - qrRequest.startedAt };
+  const comes =
+    link.phase !== "online" ||
+    session?.status === "connecting" ||
+    session?.status === "queued" ||
+    session?.status === "qr" ||
+    session?.status === "pairing";
+  return comes ? { kind: "waiting", sinceMs: now - (session?.since ?? now) } : { kind: "ask" };
+}
+
+/** The phone that linked, when it is not the one a code was asked for. */
+export function unexpectedPhone({ session, requestedPhone }: State): string | null {
+  const phone = session?.phone ?? null;
+  return phone !== null && requestedPhone !== null && phone !== requestedPhone ? phone : null;
+}

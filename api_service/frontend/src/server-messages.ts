@@ -1,0 +1,221 @@
+// How each message of the server changes the state.
+
+import { clockOffset, hasExpired } from "./clock";
+import { CODE_LIFETIME_MS, QR_LIFETIME_MS, QUEUE_DEADLINE_MS } from "./limits";
+import type {
+  CodeErrorMessage,
+  CodeMessage,
+  ErrorMessage,
+  Lifetime,
+  QrMessage,
+  ServerMessage,
+  Status,
+  StatusMessage,
+} from "./protocol";
+import { type Problem, problem, type Session, type State } from "./state";
+
+const NO_PROBLEMS = { qr: null, code: null } as const;
+
+export function applyMessage(known: State, message: ServerMessage): State {
+  const state = {
+    ...known,
+    clockOffset: clockOffset(known.clockOffset, message.serverTime, known.now),
+  };
+  switch (message.kind) {
+    case "status":
+      return applyStatus(state, message);
+    case "qr":
+      return applyQr(state, message);
+    case "code":
+      return applyCode(state, message);
+    case "code-error":
+      return applyCodeError(state, message);
+    case "connected":
+      return {
+        ...state,
+        ...ENDED,
+        ...FRESH,
+        session: session(state, { ...message, status: "connected", reason: null }),
+      };
+    case "error":
+      return applyError(state, message);
+  }
+}
+
+/** The server has told where things stand: the connection is of use. */
+const FRESH = { stateIsFresh: true, refusals: 0 } as const;
+
+/** What a session that linked, or cannot be linked any more, leaves on the page: nothing. */
+const ENDED = {
+  qr: null,
+  qrRequest: null,
+  code: null,
+  codeRequest: null,
+  editingPhone: false,
+  relinking: false,
+  problems: NO_PROBLEMS,
+} as const;
+
+type Effect = "ended" | "linking" | "failed" | "expired" | "nothing-live" | "under-way";
+
+const EFFECTS: { readonly [status in Status]: Effect } = {
+  connected: "ended",
+  reconnecting: "ended",
+  logged_out: "ended",
+  replaced: "ended",
+  banned: "ended",
+  outdated: "ended",
+  linking: "linking",
+  error: "failed",
+  qr_expired: "expired",
+  idle: "nothing-live",
+  queued: "under-way",
+  connecting: "under-way",
+  qr: "under-way",
+  pairing: "under-way",
+};
+
+function applyStatus(before: State, message: StatusMessage): State {
+  const state: State = { ...before, ...FRESH, session: session(before, message) };
+  switch (EFFECTS[message.status]) {
+    case "ended":
+      // A request already on its way to link again is not undone by the state it starts from.
+      return before.relinking && isBehind(message.status)
+        ? { ...state, relinking: true }
+        : end(state);
+    case "linking":
+      return { ...state, qrRequest: null, codeRequest: null, problems: NO_PROBLEMS };
+    case "failed":
+      return failed(state, problem(message.code ?? "ERROR", message));
+    case "expired":
+      return { ...state, relinking: false, qr: null, qrRequest: null, code: expired(state) };
+    case "nothing-live":
+      return { ...state, relinking: false, qr: null, code: expired(state) };
+    case "under-way":
+      return { ...state, relinking: false, ...waitInQueue(state, message.queuePosition) };
+  }
+}
+
+function end(state: State): State {
+  return { ...state, ...ENDED };
+}
+
+function isBehind(status: Status): boolean {
+  return status !== "connected" && status !== "reconnecting";
+}
+
+/** A code that ran out stays, so that a new one is one tap away; one that was cut short goes. */
+function expired(state: State): State["code"] {
+  const { code } = state;
+  return code !== null && hasExpired(code, state.clockOffset, state.now) ? code : null;
+}
+
+function waitInQueue(state: State, place: number | null): Pick<State, "qrRequest" | "codeRequest"> {
+  const { qrRequest, codeRequest } = state;
+  if (place === null) return { qrRequest, codeRequest };
+  const deadline = state.now + QUEUE_DEADLINE_MS;
+  return {
+    qrRequest: qrRequest && { ...qrRequest, deadline },
+    codeRequest: codeRequest && { ...codeRequest, deadline },
+  };
+}
+
+function session(
+  state: State,
+  message: Omit<Session, "since" | "queuePosition"> & { readonly queuePosition?: number | null },
+): Session {
+  const same = state.session?.status === message.status;
+  return {
+    status: message.status,
+    reason: message.reason,
+    phone: message.phone ?? (same ? (state.session?.phone ?? null) : null),
+    message: message.message,
+    nextStep: message.nextStep,
+    queuePosition: message.queuePosition ?? null,
+    since: same && state.session !== null ? state.session.since : state.now,
+  };
+}
+
+function applyQr(state: State, message: QrMessage): State {
+  const same = state.qr?.text === message.text ? state.qr : null;
+  return {
+    ...state,
+    relinking: false,
+    qrRequest: null,
+    problems: { ...state.problems, qr: null },
+    qr: {
+      text: message.text,
+      image: message.image,
+      expiresAt: expiresAt(state, message.lifetime),
+      totalMs: same?.totalMs ?? Math.max(message.lifetime.expiresInMs, QR_LIFETIME_MS),
+    },
+  };
+}
+
+function applyCode(state: State, message: CodeMessage): State {
+  const same = state.code?.text === message.code ? state.code : null;
+  return {
+    ...state,
+    relinking: false,
+    codeRequest: null,
+    editingPhone: same !== null && state.editingPhone,
+    requestedPhone: message.phone,
+    problems: { ...state.problems, code: null },
+    code: {
+      text: message.code,
+      phone: message.phone,
+      expiresAt: expiresAt(state, message.lifetime),
+      totalMs: same?.totalMs ?? Math.max(message.lifetime.expiresInMs, CODE_LIFETIME_MS),
+    },
+  };
+}
+
+function expiresAt(state: State, lifetime: Lifetime): number {
+  return lifetime.expiresAt ?? state.now + (state.clockOffset ?? 0) + lifetime.expiresInMs;
+}
+
+function applyCodeError(state: State, message: CodeErrorMessage): State {
+  const phoneError =
+    message.code === "PHONE_REQUIRED" || message.code === "INVALID_PHONE_FORMAT"
+      ? message.code
+      : null;
+  return {
+    ...state,
+    codeRequest: null,
+    phoneError,
+    // A number that was refused is there to be corrected, not hidden behind an older code.
+    editingPhone: state.editingPhone || phoneError !== null,
+    problems: {
+      ...state.problems,
+      code: problem(message.code, message, retryAt(state, message.retryAfterMs)),
+    },
+  };
+}
+
+function applyError(state: State, message: ErrorMessage): State {
+  const said = problem(message.code ?? "ERROR", message, retryAt(state, message.retryAfterMs));
+  const noted: State = { ...state, lastError: said };
+  if (said.code.startsWith("TOKEN_")) {
+    return { ...noted, ...ENDED, link: { phase: "closed", refusal: said } };
+  }
+  // Before the first state an error is about the connection itself: the disconnect that follows shows it.
+  return state.stateIsFresh ? failed(noted, said) : noted;
+}
+
+function retryAt(state: State, afterMs: number | null): number | null {
+  return afterMs === null ? null : state.now + afterMs;
+}
+
+/** Whoever asked gets the answer; when nobody did, both panels show it. */
+function failed(state: State, said: Problem): State {
+  const nobody = state.codeRequest === null && state.qrRequest === null;
+  return {
+    ...state,
+    qrRequest: null,
+    codeRequest: null,
+    problems: {
+      qr: nobody || state.qrRequest !== null ? said : state.problems.qr,
+      code: nobody || state.codeRequest !== null ? said : state.problems.code,
+    },
+  };
+}

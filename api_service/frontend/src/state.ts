@@ -1,0 +1,173 @@
+// Everything the page knows. Instants are milliseconds of the device's clock unless said otherwise.
+
+import type { Countdown } from "./clock";
+import type { ServerMessage, Status, Words } from "./protocol";
+
+export type Tab = "qr" | "code";
+
+/** The way to our own server. */
+export type Link =
+  | { readonly phase: "opening"; readonly since: number }
+  | { readonly phase: "online"; readonly since: number }
+  /** The socket client is trying again by itself. */
+  | { readonly phase: "lost"; readonly since: number }
+  /** The server sent us away, or the tries ran out; a null retryAt waits for the person. */
+  | { readonly phase: "waiting"; readonly refusal: Problem; readonly retryAt: number | null }
+  /** The token is of no use any more: nothing is tried again. */
+  | { readonly phase: "closed"; readonly refusal: Problem };
+
+/** Something that went wrong. The server's words win; without them the texts know the code. */
+export interface Problem extends Words {
+  readonly code: string;
+  /** When trying again makes sense, on the device's clock. */
+  readonly retryAt: number | null;
+}
+
+export interface Session extends Words {
+  readonly status: Status;
+  readonly reason: string | null;
+  readonly phone: string | null;
+  readonly queuePosition: number | null;
+  readonly since: number;
+}
+
+export interface Qr extends Countdown {
+  readonly text: string;
+  readonly image: string;
+}
+
+export interface Code extends Countdown {
+  readonly text: string;
+  readonly phone: string;
+}
+
+/** Something asked of the server that has not been answered yet. */
+export interface Request {
+  /** Two requests are the same one only when their numbers are. */
+  readonly id: number;
+  readonly startedAt: number;
+  readonly deadline: number;
+}
+
+export interface CodeRequest extends Request {
+  readonly phone: string;
+}
+
+export type Problems = { readonly [scope in Tab]: Problem | null };
+
+export type PhoneError = "PHONE_REQUIRED" | "INVALID_PHONE_FORMAT";
+
+export interface State {
+  /** When the last event happened: what is drawn, is drawn for this instant. */
+  readonly now: number;
+  readonly startedAt: number;
+  readonly visible: boolean;
+  readonly title: string | null;
+  readonly clockOffset: number | null;
+  readonly tab: Tab;
+
+  readonly link: Link;
+  /** Raised to make the socket connect: at most once per number. */
+  readonly connects: number;
+  /** Tries after being sent away; back to 0 when a connection brings a state. */
+  readonly refusals: number;
+  /** The last error event of this connection: it says why a disconnect follows. */
+  readonly lastError: Problem | null;
+
+  readonly session: Session | null;
+  /** Whether the present connection has told its state: before that nothing is asked for. */
+  readonly stateIsFresh: boolean;
+  /** The person wants to link again although the session ended. */
+  readonly relinking: boolean;
+
+  readonly qr: Qr | null;
+  readonly qrRequest: Request | null;
+  /** QR codes asked for without a person's doing since they last did something. */
+  readonly autoQrs: number;
+
+  readonly phoneInput: string;
+  readonly phoneError: PhoneError | null;
+  readonly codeRequest: CodeRequest | null;
+  readonly code: Code | null;
+  readonly editingPhone: boolean;
+  readonly requestedPhone: string | null;
+
+  readonly problems: Problems;
+  readonly nextRequestId: number;
+}
+
+export type Action =
+  | { readonly type: "link-opened" }
+  | { readonly type: "link-lost" }
+  /** The server closed the connection, or refused it, and the socket client will not try again. */
+  | { readonly type: "link-refused"; readonly jitter: number }
+  /** The socket client ran out of tries. */
+  | { readonly type: "link-gave-up" }
+  | { readonly type: "network-returned" }
+  | { readonly type: "server-said"; readonly message: ServerMessage }
+  | { readonly type: "tab-chosen"; readonly tab: Tab }
+  | { readonly type: "phone-typed"; readonly text: string }
+  /** The phone field lost the focus. */
+  | { readonly type: "phone-left" }
+  | { readonly type: "code-asked" }
+  /** A new code for the same number. */
+  | { readonly type: "code-renewed" }
+  | { readonly type: "phone-edited" }
+  | { readonly type: "code-reopened" }
+  | { readonly type: "qr-asked" }
+  | { readonly type: "relink-asked" }
+  | { readonly type: "reconnect-asked" }
+  | { readonly type: "visibility-changed"; readonly visible: boolean }
+  | { readonly type: "time-passed" };
+
+/** Every action happens at an instant, so that the reducer needs no clock. */
+export type Event = Action & { readonly at: number };
+
+export interface Start {
+  readonly at: number;
+  readonly token: string | null;
+  readonly title: string | null;
+  readonly tab: Tab;
+  readonly phoneInput: string;
+  readonly visible: boolean;
+}
+
+export function initialState(start: Start): State {
+  return {
+    now: start.at,
+    startedAt: start.at,
+    visible: start.visible,
+    title: start.title,
+    clockOffset: null,
+    tab: start.tab,
+    link:
+      start.token === null
+        ? { phase: "closed", refusal: problem("TOKEN_MISSING") }
+        : { phase: "opening", since: start.at },
+    connects: start.token === null ? 0 : 1,
+    refusals: 0,
+    lastError: null,
+    session: null,
+    stateIsFresh: false,
+    relinking: false,
+    qr: null,
+    qrRequest: null,
+    autoQrs: 0,
+    phoneInput: start.phoneInput,
+    phoneError: null,
+    codeRequest: null,
+    code: null,
+    editingPhone: false,
+    requestedPhone: null,
+    problems: { qr: null, code: null },
+    nextRequestId: 1,
+  };
+}
+
+export function problem(
+  code: string,
+  words: Words = { message: null, nextStep: null },
+  retryAt: number | null = null,
+): Problem {
+  return { code, message: words.message, nextStep: words.nextStep, retryAt };
+}

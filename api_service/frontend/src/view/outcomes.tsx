@@ -1,0 +1,172 @@
+// The screens without a form: before, after and instead of linking.
+
+import { formatCountdown } from "../clock";
+import { SLOW_AFTER_MS, STUCK_AFTER_MS } from "../limits";
+import { formatPhone, formatPhoneMasked } from "../phone";
+import { type StoppedStatus, unexpectedPhone } from "../screen";
+import type { Problem, Session } from "../state";
+import { problemWords } from "../words";
+import type { ViewProps } from "./app";
+import { Check, Link, Spinner, Warning } from "./icons";
+import { Wait } from "./notice";
+
+type SessionProps = ViewProps & { readonly session: Session };
+
+function Title({ children }: { readonly children: string }) {
+  return (
+    <h2 class="outcome__title" tabIndex={-1} data-focus>
+      {children}
+    </h2>
+  );
+}
+
+export function Loading({ state, texts }: ViewProps) {
+  return (
+    <div class="loading">
+      <div class="skeleton skeleton--tabs" />
+      <div class="skeleton skeleton--block" />
+      <Wait
+        sinceMs={state.now - state.startedAt}
+        progress={texts.loading.progress}
+        slow={texts.loading.slow}
+      />
+    </div>
+  );
+}
+
+export function Linking({ session, state, texts, dispatch }: SessionProps) {
+  const waited = state.now - session.since;
+  return (
+    <div class="outcome">
+      <div class="outcome__busy">
+        <Link />
+        <Spinner />
+      </div>
+      <Title>{session.message ?? texts.linking.title}</Title>
+      <p>{session.nextStep ?? texts.linking.text}</p>
+      {waited >= SLOW_AFTER_MS && <p class="outcome__more">{texts.linking.slow}</p>}
+      {waited >= STUCK_AFTER_MS && (
+        <>
+          <p>{texts.linking.stuck}</p>
+          <button
+            class="button button--quiet"
+            type="button"
+            onClick={() => dispatch({ type: "relink-asked" })}
+          >
+            {texts.linking.again}
+          </button>
+        </>
+      )}
+    </div>
+  );
+}
+
+export function Connected({ session, state, texts }: SessionProps) {
+  return (
+    <div class="outcome">
+      <Check />
+      <Title>{texts.connected.title}</Title>
+      <p>{texts.connected.text}</p>
+      {session.phone !== null && (
+        <p class="outcome__phone">{texts.connected.phone(formatPhoneMasked(session.phone))}</p>
+      )}
+      <UnexpectedPhone state={state} texts={texts} />
+      <div class="next">
+        <h3>{texts.connected.nextTitle}</h3>
+        <ul>
+          {texts.connected.next.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+        <p>{texts.connected.close}</p>
+      </div>
+    </div>
+  );
+}
+
+function UnexpectedPhone({ state, texts }: Pick<ViewProps, "state" | "texts">) {
+  const linked = unexpectedPhone(state);
+  if (linked === null || state.requestedPhone === null) return null;
+  return (
+    <div class="notice notice--warn" role="alert">
+      <p class="notice__title">
+        {texts.connected.unexpected(formatPhone(linked), formatPhone(state.requestedPhone))}
+      </p>
+      <p>{texts.connected.unexpectedHint}</p>
+    </div>
+  );
+}
+
+export function Reconnecting({ session, state, texts }: SessionProps) {
+  return (
+    <div class="outcome">
+      <div class="outcome__busy">
+        <Link />
+        <Spinner />
+      </div>
+      <Title>{session.message ?? texts.reconnecting.title}</Title>
+      <p>{session.nextStep ?? texts.reconnecting.text}</p>
+      {state.now - session.since >= STUCK_AFTER_MS && (
+        <p class="outcome__more">{texts.reconnecting.stuck}</p>
+      )}
+    </div>
+  );
+}
+
+export function Stopped({
+  session,
+  status,
+  texts,
+  dispatch,
+}: SessionProps & { status: StoppedStatus }) {
+  const own = texts.stopped[status];
+  const reason = session.reason === null ? undefined : texts.reasons[session.reason];
+  return (
+    <div class="outcome">
+      <Warning />
+      <Title>{own.title}</Title>
+      <p>{session.message ?? reason ?? own.message}</p>
+      <p>{session.nextStep ?? own.nextStep}</p>
+      <button class="button" type="button" onClick={() => dispatch({ type: "relink-asked" })}>
+        {own.action}
+      </button>
+    </div>
+  );
+}
+
+export function Refused({
+  refusal,
+  retryAt,
+  state,
+  texts,
+  dispatch,
+}: ViewProps & { refusal: Problem; retryAt: number | null }) {
+  const { message, nextStep } = problemWords(refusal, texts);
+  const left = retryAt === null ? 0 : retryAt - state.now;
+  return (
+    <div class="outcome">
+      <Warning />
+      <div role="alert" class="outcome__words">
+        <Title>{message}</Title>
+        {nextStep !== null && <p>{nextStep}</p>}
+      </div>
+      {left > 0 && <p class="outcome__more">{texts.banner.retryIn(formatCountdown(left))}</p>}
+      <button class="button" type="button" onClick={() => dispatch({ type: "reconnect-asked" })}>
+        {texts.banner.retry}
+      </button>
+    </div>
+  );
+}
+
+export function NoEntry({ refusal, texts }: ViewProps & { refusal: Problem }) {
+  const { message, nextStep } = problemWords(refusal, texts);
+  return (
+    <div class="outcome" data-code={refusal.code}>
+      <Warning />
+      <div role="alert" class="outcome__words">
+        <Title>{message}</Title>
+        {nextStep !== null && <p>{nextStep}</p>}
+      </div>
+    </div>
+  );
+}

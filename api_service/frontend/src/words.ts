@@ -1,0 +1,21 @@
+// The server's words when there are any, the page's own otherwise.
+
+import type { Words } from "./protocol";
+import type { Texts } from "./texts.ru";
+
+export interface Shown {
+  readonly message: string;
+  readonly nextStep: string | null;
+}
+
+export function problemWords(problem: Words & { readonly code: string }, texts: Texts): Shown {
+  const own = texts.problems[problem.code];
+  if (problem.message !== null) {
+    return { message: problem.message, nextStep: problem.nextStep ?? own?.nextStep ?? null };
+  }
+  const fallback = own ?? texts.problems.ERROR;
+  return {
+    message: fallback?.message ?? problem.code,
+    nextStep: problem.nextStep ?? fallback?.nextStep ?? null,
+  };
+}
