@@ -157,7 +157,7 @@ def _dist_is_current() -> bool:
 
 
 def _stamp(*, development: bool) -> Path:
-    """npm empties the folder before an install, and the stamps with it."""
+    """Npm empties the folder before an install, and the stamps with it."""
     return _MODULES / (".installed-development" if development else ".installed")
 
 

@@ -18,7 +18,7 @@ const RUSSIAN_PATTERN = "### ###-##-##";
  */
 export function normalisePhone(input: string): string | null {
   const trimmed = input.trim();
-  if (trimmed.length > MAX_LENGTH || !ALLOWED.test(trimmed) || trimmed.lastIndexOf("+") > 0) {
+  if (input.length > MAX_LENGTH || !ALLOWED.test(trimmed) || trimmed.lastIndexOf("+") > 0) {
     return null;
   }
   const typed = digitsOf(trimmed);
