@@ -1,0 +1,100 @@
+"""Trouble on demand: what the network does wrong, to whom, and how often."""
+
+from enum import StrEnum
+from itertools import count
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sandbox.whatsapp_network.errors import Code, NetworkError
+
+
+class FaultKind(StrEnum):
+    """`REFUSED`, `BANNED`, `OUTDATED`, `DROPPED` meet the next logins; the rest lasts."""
+
+    REFUSED = "refused"
+    BANNED = "banned"
+    OUTDATED = "outdated"
+    DROPPED = "dropped"
+    BAD_PAIRING = "bad_pairing"
+    SLOW = "slow"
+    MUTE = "mute"
+    UNREACHABLE = "unreachable"
+
+
+LASTING = frozenset({FaultKind.SLOW, FaultKind.MUTE, FaultKind.UNREACHABLE})
+AT_LOGIN = frozenset({FaultKind.REFUSED, FaultKind.BANNED, FaultKind.OUTDATED, FaultKind.DROPPED})
+REFUSAL_REASONS = frozenset({401, 403, 406, 409, 500, 503})
+
+
+class FaultSpec(BaseModel):
+    """A fault as asked for: for one number or for everybody, `times` times or until cleared.
+
+    A client that is not linked yet has no number: only a fault for everybody meets it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: FaultKind
+    number: Annotated[str, Field(pattern=r"^\d{10,15}$")] | None = None
+    times: Annotated[int, Field(ge=1)] | None = None
+    reason: int = 503
+    expire_s: Annotated[int, Field(ge=0)] = 3600
+    delay_s: Annotated[float, Field(ge=0, le=60)] = 1.0
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind is FaultKind.REFUSED and self.reason not in REFUSAL_REASONS:
+            raise ValueError(f"reason is one of {sorted(REFUSAL_REASONS)}")
+        if self.kind in LASTING and self.times is not None:
+            raise ValueError(f"{self.kind} lasts until it is cleared")
+        if self.kind is FaultKind.UNREACHABLE and self.number is not None:
+            raise ValueError("unreachable is for everybody")
+        return self
+
+
+class Fault(FaultSpec):
+    id: int
+
+
+class Faults:
+    """The faults switched on now, in the order they came."""
+
+    def __init__(self) -> None:
+        self._ids = count(1)
+        self._faults: dict[int, Fault] = {}
+
+    def add(self, spec: FaultSpec) -> Fault:
+        fault = Fault(id=next(self._ids), **spec.model_dump())
+        self._faults[fault.id] = fault
+        return fault
+
+    def current(self) -> list[Fault]:
+        return list(self._faults.values())
+
+    def remove(self, fault_id: int) -> None:
+        if self._faults.pop(fault_id, None) is None:
+            raise NetworkError(Code.FAULT_UNKNOWN, "Такой неисправности нет")
+
+    def clear(self) -> None:
+        self._faults.clear()
+
+    def active(self, kind: FaultKind, number: str | None) -> Fault | None:
+        """Return a lasting fault that concerns this number."""
+        return next((fault for fault in self._meeting(number) if fault.kind is kind), None)
+
+    def take(self, kinds: frozenset[FaultKind], number: str | None) -> Fault | None:
+        """Return the first fault of these kinds for this number and use it up once."""
+        fault = next((fault for fault in self._meeting(number) if fault.kind in kinds), None)
+        if fault and fault.times is not None:
+            self._use_once(fault, fault.times)
+        return fault
+
+    def _use_once(self, fault: Fault, times: int) -> None:
+        if times > 1:
+            self._faults[fault.id] = fault.model_copy(update={"times": times - 1})
+        else:
+            del self._faults[fault.id]
+
+    def _meeting(self, number: str | None) -> list[Fault]:
+        return [fault for fault in self._faults.values() if fault.number in (None, number)]
