@@ -1,0 +1,1 @@
+"""What sets the checkout up and keeps it in order. Not part of what runs."""
