@@ -30,6 +30,17 @@ def stop_on_signals() -> asyncio.Event:
     return stop
 
 
+def raise_if_cancelled() -> None:
+    """Raise a cancellation that was swallowed below us; call it once a round in an endless loop.
+
+    redis-py awaits ``asyncio.wait_for``, which before Python 3.12 drops a cancellation that comes
+    in the instant in which the awaited thing is done.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class BackgroundTasks:
     """Named tasks that live as long as the process; one that dies takes the process down."""
 

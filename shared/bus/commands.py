@@ -11,6 +11,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from shared.bus import keys
 from shared.errors import AppError, ErrorCode
+from shared.lifecycle import raise_if_cancelled
 from shared.messages.commands import Command, decode_command
 
 _log = structlog.get_logger(__name__)
@@ -63,6 +64,7 @@ class CommandConsumer:
                 try:
                     await self._ensure_group()
                     while True:
+                        raise_if_cancelled()
                         await self._read_into(tasks)
                 except RedisError as error:
                     _log.warning("bus_commands_unreadable", error=type(error).__name__)

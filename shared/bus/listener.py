@@ -9,6 +9,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shared.lifecycle import raise_if_cancelled
+
 _log = structlog.get_logger(__name__)
 
 MIN_BACKOFF_S: Final = 0.1
@@ -19,7 +21,7 @@ OnMessage = Callable[[str, str], Awaitable[None]]
 OnSubscribed = Callable[[], Awaitable[None]]
 
 
-async def _nothing() -> None:
+async def nothing() -> None:
     return
 
 
@@ -37,7 +39,7 @@ class ChannelListener:
         channels: Sequence[str],
         on_message: OnMessage,
         *,
-        on_subscribed: OnSubscribed = _nothing,
+        on_subscribed: OnSubscribed = nothing,
     ) -> None:
         self._redis = redis
         self._channels = tuple(channels)
@@ -64,6 +66,7 @@ class ChannelListener:
             await pubsub.subscribe(*self._channels)
             confirmed, silent = 0, False
             while True:
+                raise_if_cancelled()
                 message = await pubsub.get_message(timeout=PROBE_EVERY_S)
                 if message is None:
                     if silent:

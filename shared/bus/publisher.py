@@ -11,6 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from shared.bus.announcement import Announcement, Announcer
 from shared.company_id import SessionId
+from shared.lifecycle import raise_if_cancelled
 from shared.messages.snapshot import Snapshot
 
 MAX_WAITING: Final = 10_000
@@ -60,6 +61,7 @@ class Publisher:
 
     async def run(self) -> None:
         while True:
+            raise_if_cancelled()
             await self._wake.wait()
             if self._queue:
                 await self._publish_first()

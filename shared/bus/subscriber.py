@@ -9,7 +9,7 @@ from prometheus_client import Counter
 from redis.asyncio import Redis
 
 from shared.bus import keys
-from shared.bus.listener import ChannelListener
+from shared.bus.listener import ChannelListener, OnSubscribed, nothing
 from shared.company_id import SessionId
 from shared.errors import AppError
 from shared.messages.events import AnySessionEvent, Ping, decode_event
@@ -31,21 +31,29 @@ class EventSubscriber:
 
     Live events come by pub/sub. After each (re)subscription the log is read from the last id that
     was handled, so a durable event is only ever late. Events of a lower epoch than one already
-    seen for the session are dropped: their writer no longer owns it.
+    seen for the session are dropped: their writer no longer owns it. ``on_caught_up`` runs after
+    that and before any live event: news of the moment that went by meanwhile is only in snapshots.
     """
 
-    def __init__(self, redis: Redis, handler: Handler) -> None:
+    def __init__(
+        self, redis: Redis, handler: Handler, *, on_caught_up: OnSubscribed = nothing
+    ) -> None:
         self._redis = redis
         self._handler = handler
+        self._on_caught_up = on_caught_up
         self._last_id: str | None = None
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._epochs: OrderedDict[SessionId, int] = OrderedDict()
         self.listener = ChannelListener(
-            redis, [keys.EVENTS_CHANNEL], self._on_message, on_subscribed=self._catch_up
+            redis, [keys.EVENTS_CHANNEL], self._on_message, on_subscribed=self._on_subscribed
         )
 
     async def run(self) -> None:
         await self.listener.run()
+
+    async def _on_subscribed(self) -> None:
+        await self._catch_up()
+        await self._on_caught_up()
 
     async def _catch_up(self) -> None:
         if self._last_id is None:
