@@ -4,28 +4,53 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import socketio
 import structlog
+from limits.aio.storage import RedisStorage
+from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
 from api_service.core.activity import Activity
 from api_service.core.breaker import Breaker
+from api_service.core.code_linking import CodeLinking
 from api_service.core.health import HealthChecks
+from api_service.core.limits import LimitPolicy, Limits
+from api_service.core.outcomes import Outcomes
+from api_service.core.qr_linking import QrLinking
+from api_service.core.registration import Registrar
 from api_service.core.session_report import SessionReport
+from api_service.core.tokens import Tokens
+from api_service.realtime.connections import Connections
+from api_service.realtime.gate import Gate
+from api_service.realtime.idle_sockets import IdleSockets
+from api_service.realtime.namespace import Desk, OnboardingNamespace
+from api_service.realtime.origins import AllowedOrigins
+from api_service.realtime.relay import Relay
+from api_service.realtime.server import PATH, make_server, release
 from api_service.settings import ApiSettings
 from api_service.store.breaker_record import BreakerPolicy, BreakerRecord
+from api_service.store.pairing_lock import PairingLock
 from api_service.web import metrics
 from api_service.web.assets import Assets
 from api_service.web.errors import HANDLED, answer_error, answer_http_exception
 from api_service.web.health import HealthRoutes
+from api_service.web.linking_api import LinkingApi
 from api_service.web.marketplace_health import MarketplaceHealth
+from api_service.web.onboarding import Onboarding
+from api_service.web.pages import Pages
+from api_service.web.redirect import Redirect
+from shared.bus import keys
+from shared.bus.commands import CommandSender
 from shared.bus.connection import connect_redis
 from shared.bus.ping import RoundTrips
 from shared.bus.snapshots import Snapshots
+from shared.bus.subscriber import EventSubscriber
 from shared.bus.vitals import Vitals
-from shared.db import make_pool
+from shared.db import Pool, make_pool
 from shared.lifecycle import BackgroundTasks
 
 _log = structlog.get_logger(__name__)
@@ -37,43 +62,121 @@ class Application:
 
     asgi: ASGIApp
     tasks: BackgroundTasks
+    sockets: socketio.AsyncServer
+    connections: Connections
 
     async def release_sockets(self) -> None:
         """Let pages go, so that they come back to another process."""
+        await release(self.sockets)
 
 
-def build_app(settings: ApiSettings) -> Application:
-    redis = connect_redis(settings.redis_url.get_secret_value())
-    database = make_pool(
-        settings.database_url.get_secret_value(), settings.database_pool_size, "api-service"
-    )
-    tasks = BackgroundTasks()
-    activity = Activity()
-    round_trips = RoundTrips(redis)
-    checks = HealthChecks(Vitals(redis), round_trips, database, activity)
-    qr_breaker = Breaker(BreakerRecord(redis, "qr-generation", _breaker_policy(settings)))
+class _Parts:
+    """Everything that the process is made of, in the order in which it is needed."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self.settings = settings
+        self.tasks = BackgroundTasks()
+        self.redis: Redis = connect_redis(settings.redis_url.get_secret_value())
+        self.database: Pool = make_pool(
+            settings.database_url.get_secret_value(), settings.database_pool_size, "api-service"
+        )
+        self.activity = Activity()
+        self.snapshots = Snapshots(self.redis)
+        self.round_trips = RoundTrips(self.redis)
+        self.checks = HealthChecks(
+            Vitals(self.redis), self.round_trips, self.database, self.activity
+        )
+        self.tokens = Tokens(settings.jwt_secret.get_secret_value())
+        self._link()
+        self._connect_pages()
+
+    def _link(self) -> None:
+        settings, commands = self.settings, CommandSender(self.redis)
+        self.outcomes = Outcomes()
+        self.limits = Limits(
+            _limit_storage(self.redis),
+            _limit_policy(settings),
+            settings.jwt_secret.get_secret_value(),
+        )
+        record = BreakerRecord(self.redis, "qr-generation", _breaker_policy(settings))
+        self.qr_breaker = Breaker(record)
+        self.qr_linking = QrLinking(
+            self.snapshots, commands, self.outcomes, self.qr_breaker, settings.qr_deadline_s
+        )
+        self.code_linking = CodeLinking(
+            self.snapshots,
+            commands,
+            self.outcomes,
+            PairingLock(self.redis),
+            self.limits,
+            settings.code_deadline_s,
+        )
+
+    def _connect_pages(self) -> None:
+        settings = self.settings
+        self.connections = Connections()
+        self.sockets = make_server(
+            AllowedOrigins(
+                settings.cors_origins,
+                public_url=settings.public_url,
+                loopback=not settings.production,
+            )
+        )
+        self.relay = Relay(
+            self.sockets, self.connections, self.snapshots, self.outcomes, self.activity
+        )
+        self.events = EventSubscriber(self.redis, self.relay.take, on_caught_up=self.relay.resync)
+        desk = Desk(
+            self.tokens,
+            self.limits,
+            self.connections,
+            self.relay,
+            self.qr_linking,
+            self.code_linking,
+        )
+        self.sockets.register_namespace(OnboardingNamespace(desk))
+
+    def routes(self) -> list[BaseRoute]:
+        settings = self.settings
+        pages = Pages(settings.page_dir, settings.frame_ancestors)
+        registrar = Registrar(
+            self.database, self.tokens, settings.yclients_partner_token.get_secret_value()
+        )
+        engine = socketio.ASGIApp(self.sockets, socketio_path=PATH)
+        return [
+            *Redirect(registrar, pages).routes,
+            *Onboarding(self.tokens, pages).routes,
+            *LinkingApi(self.tokens, self.qr_linking, self.snapshots).routes,
+            *HealthRoutes(self.checks, self.round_trips, SessionReport(self.snapshots)).routes,
+            *MarketplaceHealth(settings, self.checks, self.qr_breaker).routes,
+            *metrics.routes(),
+            *Assets(settings.page_dir).routes,
+            Mount(f"/{PATH}", Gate(engine)),
+        ]
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await database.open(wait=False)
-        tasks.start(round_trips.run(), "round trips")
+    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        await self.database.open(wait=False)
+        self.tasks.start(self.round_trips.run(), "round trips")
+        self.tasks.start(self.events.run(), "events")
+        self.tasks.start(IdleSockets(self.sockets).run(), "idle sockets")
         _log.info("api_started")
         try:
             yield
         finally:
-            await tasks.stop()
-            await database.close()
-            await redis.aclose()
+            self.connections.clear()
+            await self.sockets.shutdown()
+            await self.tasks.stop()
+            await self.database.close()
+            await self.redis.aclose()
             _log.info("api_stopped")
 
-    app = Starlette(
-        routes=[
-            *HealthRoutes(checks, round_trips, SessionReport(Snapshots(redis))).routes,
-            *MarketplaceHealth(settings, checks, qr_breaker).routes,
-            *metrics.routes(),
-            *Assets(settings.page_dir).routes,
-        ],
-        lifespan=lifespan,
+
+def build_app(settings: ApiSettings) -> Application:
+    parts = _Parts(settings)
+    asgi = Starlette(
+        routes=parts.routes(),
+        lifespan=parts.lifespan,
         middleware=[Middleware(metrics.MeasureRequests)],
         exception_handlers={
             **dict.fromkeys(HANDLED, answer_error),
@@ -81,7 +184,26 @@ def build_app(settings: ApiSettings) -> Application:
             Exception: answer_error,
         },
     )
-    return Application(app, tasks)
+    return Application(asgi, parts.tasks, parts.sockets, parts.connections)
+
+
+def _limit_storage(redis: Redis) -> RedisStorage:
+    """On our own pool: its deadlines hold here as well."""
+    return RedisStorage(
+        "async+redis://",
+        implementation="redispy",
+        key_prefix=keys.rate_limit_prefix(),
+        connection_pool=redis.connection_pool,  # type: ignore[arg-type]  # a pool is documented
+    )
+
+
+def _limit_policy(settings: ApiSettings) -> LimitPolicy:
+    return LimitPolicy(
+        connections_per_token_per_minute=settings.connections_per_token_per_minute,
+        connections_per_address_per_minute=settings.connections_per_address_per_minute,
+        codes_per_number_per_10_minutes=settings.codes_per_number_per_10_minutes,
+        codes_per_salon_per_hour=settings.codes_per_salon_per_hour,
+    )
 
 
 def _breaker_policy(settings: ApiSettings) -> BreakerPolicy:

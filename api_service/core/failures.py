@@ -1,0 +1,32 @@
+"""Which stable error code stands for a status and its reason."""
+
+from typing import Final
+
+from shared.errors import ErrorCode
+from shared.messages.status import Reason, SessionStatus
+
+_BY_REASON: Final = {
+    Reason.LINKER_FAILED: ErrorCode.LINKER_FAILED,
+    Reason.LINKER_QUEUE_FULL: ErrorCode.LINKER_QUEUE_FULL,
+    Reason.WHATSAPP_UNREACHABLE: ErrorCode.WHATSAPP_UNREACHABLE,
+    Reason.CLIENT_OUTDATED: ErrorCode.CLIENT_OUTDATED,
+    Reason.REFUSED: ErrorCode.LINK_REFUSED,
+}
+
+
+def failure_code(status: SessionStatus, reason: str | None) -> ErrorCode | None:
+    """None for a status that is not a failed link attempt. ``reason`` may be unknown here."""
+    if status is SessionStatus.OUTDATED:
+        return ErrorCode.CLIENT_OUTDATED
+    if status is not SessionStatus.ERROR:
+        return None
+    known = known_reason(reason)
+    return _BY_REASON.get(known, ErrorCode.LINKER_FAILED) if known else ErrorCode.LINKER_FAILED
+
+
+def known_reason(reason: str | None) -> Reason | None:
+    """A newer writer may know reasons that this reader does not."""
+    try:
+        return Reason(reason) if reason else None
+    except ValueError:
+        return None

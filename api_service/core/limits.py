@@ -1,0 +1,82 @@
+"""Limits that all API processes share: connections by token and address, codes by number and salon.
+
+What is counted is named by a keyed hash: no token, address or number is written to Redis.
+"""
+
+import hashlib
+import hmac
+import math
+import time
+from dataclasses import dataclass
+
+import structlog
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from shared.company_id import SessionId
+from shared.errors import AppError, ErrorCode
+from shared.phone import PhoneNumber
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitPolicy:
+    connections_per_token_per_minute: int = 5
+    connections_per_address_per_minute: int = 60
+    codes_per_number_per_10_minutes: int = 3
+    codes_per_salon_per_hour: int = 10
+
+
+class Limits:
+    """Every method may raise redis.exceptions.RedisError."""
+
+    def __init__(self, storage: RedisStorage, policy: LimitPolicy, secret: str) -> None:
+        self._limiter = MovingWindowRateLimiter(storage)
+        self._secret = secret.encode()
+        self._by_token = RateLimitItemPerMinute(policy.connections_per_token_per_minute, 1, "token")
+        self._by_address = RateLimitItemPerMinute(
+            policy.connections_per_address_per_minute, 1, "address"
+        )
+        self._by_number = RateLimitItemPerMinute(
+            policy.codes_per_number_per_10_minutes, 10, "number"
+        )
+        self._by_salon = RateLimitItemPerHour(policy.codes_per_salon_per_hour, 1, "salon")
+
+    async def admit_connection_from(self, address: str) -> None:
+        """Count a connection. Raises AppError(TOO_MANY_CONNECTIONS, retry_after)."""
+        await self._admit(self._by_address, address)
+
+    async def admit_connection_with(self, token: str) -> None:
+        """Count a connection. Raises AppError(TOO_MANY_CONNECTIONS, retry_after)."""
+        await self._admit(self._by_token, token)
+
+    async def require_code_allowed(self, session_id: SessionId, phone: PhoneNumber) -> None:
+        """Counts nothing. Raises AppError(RATE_LIMITED, retry_after)."""
+        for item, subject in ((self._by_number, phone), (self._by_salon, session_id)):
+            name = self._named(subject)
+            if not await self._limiter.test(item, name):
+                raise AppError(
+                    ErrorCode.RATE_LIMITED, retry_after=await self._retry_after(item, name)
+                )
+
+    async def count_code(self, session_id: SessionId, phone: PhoneNumber) -> None:
+        """WhatsApp was asked for a code."""
+        await self._limiter.hit(self._by_number, self._named(phone))
+        await self._limiter.hit(self._by_salon, self._named(session_id))
+
+    async def _admit(self, item: RateLimitItem, subject: str) -> None:
+        name = self._named(subject)
+        if not await self._limiter.hit(item, name):
+            _log.warning("connection_limit_reached", limit=item.namespace)
+            raise AppError(
+                ErrorCode.TOO_MANY_CONNECTIONS, retry_after=await self._retry_after(item, name)
+            )
+
+    async def _retry_after(self, item: RateLimitItem, name: str) -> int:
+        window = await self._limiter.get_window_stats(item, name)
+        return max(1, math.ceil(window.reset_time - time.time()))
+
+    def _named(self, subject: str) -> str:
+        return hmac.new(self._secret, subject.encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,66 @@
+"""What both ways of linking share: when not to begin, and what a failure is called."""
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from shared.bus.snapshots import PresentState
+from shared.clock import Milliseconds, now_ms
+from shared.errors import AppError, ErrorCode
+from shared.messages.status import SessionStatus
+
+_log = structlog.get_logger(__name__)
+_requests = Counter(
+    "linking_requests_total", "Requests for a QR or a code, by outcome", ["kind", "outcome"]
+)
+_seconds = Histogram(
+    "linking_request_seconds",
+    "Time until a QR or a code was there",
+    ["kind"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20),
+)
+
+
+class AnnouncedError(AppError):
+    """A failure that every page of the salon has been told by an event already."""
+
+
+def refuse_linked(state: PresentState) -> None:
+    """Raises AppError(ALREADY_CONNECTED) while the salon is linked."""
+    snapshot = state.snapshot
+    if snapshot is not None and (
+        snapshot.connected
+        or snapshot.status in {SessionStatus.CONNECTED, SessionStatus.RECONNECTING}
+    ):
+        raise AppError(ErrorCode.ALREADY_CONNECTED)
+
+
+def alive(expires_at: int) -> bool:
+    return expires_at > now_ms()
+
+
+def seconds_left(expires_at: int) -> int:
+    """Whole seconds, as a page counts them down."""
+    return max(0, math.ceil((expires_at - now_ms()) / 1000))
+
+
+def deadline_ms(timeout_s: float) -> Milliseconds:
+    return Milliseconds(now_ms() + round(timeout_s * 1000))
+
+
+@contextlib.contextmanager
+def measured(kind: str) -> Iterator[None]:
+    """Counts an outcome, times a success, logs a failure by its code."""
+    started = time.perf_counter()
+    try:
+        yield
+    except AppError as error:
+        _requests.labels(kind=kind, outcome=error.code.value).inc()
+        _log.info("linking_refused", kind=kind, code=error.code)
+        raise
+    _requests.labels(kind=kind, outcome="given").inc()
+    _seconds.labels(kind=kind).observe(time.perf_counter() - started)

@@ -1,0 +1,144 @@
+"""Refuses what the Socket.IO engine must not see.
+
+The engine logs a traceback for each packet that it cannot parse, keeps half of such a connection
+open, and takes an event that a client names ``connect`` for the connection itself. Pages send small
+text packets of three kinds: connect, disconnect and event.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+import structlog
+from engineio import packet as engine_packet
+from prometheus_client import Counter
+from socketio import packet as socket_packet
+
+_log = structlog.get_logger(__name__)
+_violations = Counter("realtime_violations_total", "Packets refused before the engine", ["kind"])
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Engine = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_PACKET_BYTES: Final = 16 * 1024
+_SEPARATOR: Final = "\x1e"
+_RESERVED: Final = frozenset({"connect", "disconnect", "connect_error", "error"})
+_UNSUPPORTED_DATA: Final = 1003
+"""RFC 6455, 7.4.1."""
+
+
+class Gate:
+    """An ASGI application around the engine's."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._engine(scope, _checked_frames(receive), send)
+        elif scope["type"] == "http" and scope["method"] == "POST":
+            await self._post(scope, receive, send)
+        else:
+            await self._engine(scope, receive, send)
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read_body(receive)
+        if body is None:
+            await _refuse(send, 413, "too_large")
+        elif fault := _fault_of_payload(body):
+            await _refuse(send, 400, fault)
+        else:
+            await self._engine(scope, _replayed(body), send)
+
+
+def _checked_frames(receive: Receive) -> Receive:
+    """A frame that is not a page's reads as the end of the connection."""
+
+    async def next_frame() -> Message:
+        message = await receive()
+        if message["type"] != "websocket.receive":
+            return message
+        text = message.get("text")
+        fault = "binary" if text is None else _fault_of_packet(text)
+        if fault is None:
+            return message
+        _note(fault)
+        return {"type": "websocket.disconnect", "code": _UNSUPPORTED_DATA}
+
+    return next_frame
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """None when it is larger than anything a page sends; a client that went away sent nothing."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b""
+        body += bytes(message.get("body", b""))
+        if len(body) > MAX_PACKET_BYTES:
+            return None
+        if not message.get("more_body"):
+            return body
+
+
+def _replayed(body: bytes) -> Receive:
+    async def once() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return once
+
+
+def _fault_of_payload(body: bytes) -> str | None:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return "not_text"
+    packets = text.split(_SEPARATOR) if text else []
+    return next((fault for packet in packets if (fault := _fault_of_packet(packet))), None)
+
+
+def _fault_of_packet(text: str) -> str | None:
+    """None for what a page may send, else what is wrong with it. Parses as the engine would."""
+    if len(text) > MAX_PACKET_BYTES:
+        return "too_large"
+    if not text or text[0] not in "123456":
+        return "not_a_packet"
+    if int(text[0]) != engine_packet.MESSAGE:
+        return None
+    try:
+        outer = engine_packet.Packet(encoded_packet=text)
+        inner = socket_packet.Packet(encoded_packet=outer.data)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return "not_a_packet"
+    return _fault_of_inner(inner)
+
+
+def _fault_of_inner(packet: socket_packet.Packet) -> str | None:
+    if packet.packet_type in {socket_packet.CONNECT, socket_packet.DISCONNECT}:
+        return None
+    if packet.packet_type != socket_packet.EVENT:
+        return "unexpected_kind"
+    data = packet.data
+    if not isinstance(data, list) or not data or not isinstance(data[0], str):
+        return "not_an_event"
+    return "reserved_name" if data[0] in _RESERVED else None
+
+
+async def _refuse(send: Send, status: int, fault: str) -> None:
+    _note(fault)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(b"content-type", b"text/plain"), (b"connection", b"close")],
+        }
+    )
+    await send({"type": "http.response.body", "body": fault.encode()})
+
+
+def _note(fault: str) -> None:
+    _violations.labels(kind=fault).inc()
+    _log.warning("socket_packet_refused", fault=fault)

@@ -1,0 +1,91 @@
+"""Session events to the pages of their salon, on this process's own sockets only."""
+
+from typing import Final
+
+import socketio
+from prometheus_client import Counter
+
+from api_service.core.activity import Activity
+from api_service.core.outcomes import Outcomes
+from api_service.realtime import payloads
+from api_service.realtime.connections import Connections, SocketId
+from api_service.realtime.payloads import Told
+from shared.bus import keys
+from shared.bus.snapshots import Snapshots
+from shared.clock import now_ms
+from shared.company_id import SessionId, salon_id_of
+from shared.messages.events import AnySessionEvent
+
+_relayed = Counter("realtime_relayed_total", "Events told to pages", ["event"])
+
+NAMESPACE: Final = "/marketplace"
+NEWS_MS: Final = 60_000
+"""An older event is no news; the present state is told instead."""
+
+SETTLE_TRIES: Final = 5
+
+
+class Relay:
+    def __init__(
+        self,
+        server: socketio.AsyncServer,
+        connections: Connections,
+        snapshots: Snapshots,
+        outcomes: Outcomes,
+        activity: Activity,
+    ) -> None:
+        self._server = server
+        self._connections = connections
+        self._snapshots = snapshots
+        self._outcomes = outcomes
+        self._activity = activity
+
+    async def take(self, event: AnySessionEvent) -> None:
+        """Handler of the process's event subscription."""
+        self._activity.note_event()
+        self._outcomes.take(event)
+        audience = self._connections.audience(event.company_id)
+        if audience is None:
+            return
+        audience.told += 1
+        if now_ms() - event.timestamp > NEWS_MS:
+            await self._tell_present(event.company_id)
+        elif (told := payloads.of_event(event)) is not None:
+            await self._emit(told, _room(event.company_id))
+
+    async def greet(self, sid: SocketId, session_id: SessionId) -> None:
+        """Tell a page that has just joined its room the present state.
+
+        An event that is relayed meanwhile may have overtaken it: then it is told again, newer.
+        Raises redis.exceptions.RedisError.
+        """
+        for _ in range(SETTLE_TRIES):
+            before = self._relayed_to(session_id)
+            state = await self._snapshots.present_state(session_id)
+            for told in payloads.of_present_state(session_id, state):
+                await self._emit(told, sid)
+            if self._relayed_to(session_id) == before:
+                return
+
+    async def resync(self) -> None:
+        """After the subscription was away: every page is told the present state."""
+        for session_id in self._connections.sessions:
+            await self._tell_present(session_id)
+
+    def _relayed_to(self, session_id: SessionId) -> int | None:
+        audience = self._connections.audience(session_id)
+        return audience.told if audience else None
+
+    async def _tell_present(self, session_id: SessionId) -> None:
+        state = await self._snapshots.present_state(session_id)
+        for told in payloads.of_present_state(session_id, state):
+            await self._emit(told, _room(session_id))
+
+    async def _emit(self, told: Told, to: str) -> None:
+        event, payload = told
+        _relayed.labels(event=event).inc()
+        await self._server.emit(event, payload, room=to, namespace=NAMESPACE)
+
+
+def _room(session_id: SessionId) -> str:
+    return keys.salon_room(salon_id_of(session_id))

@@ -1,0 +1,90 @@
+"""Linking over HTTP, for pages that have no socket: a QR, and the session's status."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from api_service.core.linking import seconds_left
+from api_service.core.qr_linking import QrLinking
+from api_service.core.tokens import Registration, Tokens
+from api_service.web.bearer import bearer_of
+from api_service.web.headers import PRIVATE
+from shared.bus.snapshots import Snapshots
+from shared.company_id import parse_session_id
+from shared.errors import AppError, ErrorCode
+from shared.messages.status import SessionStatus
+from shared.texts import status_text
+
+ASK_AGAIN_S: Final = 5
+"""While the salon waits in the queue."""
+
+
+class LinkingApi:
+    def __init__(self, tokens: Tokens, qr_linking: QrLinking, snapshots: Snapshots) -> None:
+        self._tokens = tokens
+        self._qr_linking = qr_linking
+        self._snapshots = snapshots
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/marketplace/api/qr", self._qr, methods=["POST"]),
+            Route("/marketplace/api/status/{session_id}", self._status),
+        ]
+
+    async def _qr(self, request: Request) -> JSONResponse:
+        registration = self._registration(request)
+        answer = await self._qr_linking.request(registration.session_id)
+        if answer.qr is None:
+            raise AppError(
+                ErrorCode.QR_TIMEOUT,
+                retry_after=ASK_AGAIN_S,
+                queue_position=answer.queue_position,
+            )
+        return _private(
+            {
+                "success": True,
+                "qr": answer.qr.qr,
+                "session_id": registration.session_id,
+                "expires_in": seconds_left(answer.qr.expires_at),
+                "expires_at": answer.qr.expires_at,
+            }
+        )
+
+    async def _status(self, request: Request) -> JSONResponse:
+        """``connected`` only while the WhatsApp connection is open and logged in."""
+        registration = self._registration(request)
+        session_id = parse_session_id(request.path_params["session_id"])
+        if session_id != registration.session_id:
+            raise AppError(ErrorCode.FORBIDDEN)
+        state = await self._snapshots.present_state(session_id)
+        snapshot = state.snapshot
+        status = snapshot.status if snapshot else SessionStatus.IDLE
+        text = status_text(status, snapshot.reason if snapshot else None)
+        return _private(
+            {
+                "success": True,
+                "status": status.value,
+                "connected": snapshot.connected if snapshot else False,
+                "session_id": session_id,
+                "phoneNumber": snapshot.phone_number if snapshot else None,
+                "hasQR": state.qr is not None,
+                "hasPairingCode": state.code is not None,
+                "reason": snapshot.reason if snapshot else None,
+                "message": text.message,
+                "nextStep": text.next_step,
+            }
+        )
+
+    def _registration(self, request: Request) -> Registration:
+        """Raises AppError(TOKEN_INVALID) also when none was sent: the answer is 401 either way."""
+        token = bearer_of(request)
+        if token is None:
+            raise AppError(ErrorCode.TOKEN_INVALID)
+        return self._tokens.verify(token)
+
+
+def _private(body: dict[str, object]) -> JSONResponse:
+    return JSONResponse(body, headers=PRIVATE)

@@ -1,0 +1,36 @@
+"""Where YClients sends an owner who pressed «Подключить»."""
+
+from urllib.parse import quote
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from api_service.core.registration import Registrar
+from api_service.core.salon_ids import salon_id_of_query
+from api_service.web.headers import PRIVATE
+from api_service.web.pages import Pages
+
+_log = structlog.get_logger(__name__)
+
+
+class Redirect:
+    def __init__(self, registrar: Registrar, pages: Pages) -> None:
+        self._registrar = registrar
+        self._pages = pages
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/auth/yclients/redirect", self._pages.guard(self._redirect))]
+
+    async def _redirect(self, request: Request) -> Response:
+        query = request.query_params
+        salon_id = salon_id_of_query(query.multi_items())
+        token = await self._registrar.register(
+            salon_id, query.get("user_data", ""), query.get("user_data_sign", "")
+        )
+        _log.info("registration_started", salon_id=salon_id)
+        return RedirectResponse(
+            f"/marketplace/onboarding?token={quote(token)}", status_code=302, headers=PRIVATE
+        )
