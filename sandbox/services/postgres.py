@@ -16,18 +16,16 @@ from dataclasses import dataclass, field
 from importlib import metadata, util
 from pathlib import Path
 
-import psutil
 import psycopg
 
 from sandbox.services import account as accounts
 from sandbox.services.account import Account
 from sandbox.services.errors import SandboxError
 from sandbox.services.ports import LOOPBACK
-from sandbox.services.server import RunningServer, ServerCommand
+from sandbox.services.server import RunningServer, ServerCommand, wait_for_leftover
 
 SUPERUSER = "postgres"
 INITDB_TIMEOUT_S = 60.0
-LEFTOVER_TIMEOUT_S = 10.0
 MAX_CONNECTIONS = 300
 RESET_HINT = "Start over with `make reset-data` (it deletes the local data)."
 
@@ -199,14 +197,5 @@ def _clear_stale_lock(data_folder: Path) -> None:
     same small pids come back at every start.
     """
     lock = data_folder / "postmaster.pid"
-    try:
-        process = psutil.Process(int(lock.read_text().split("\n", 1)[0]))
-        if str(data_folder) in process.cmdline():
-            process.wait(LEFTOVER_TIMEOUT_S)
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
-        pass
-    except psutil.TimeoutExpired:
-        raise SandboxError(
-            f"Another Postgres still serves {data_folder}.", "Stop it, then try again."
-        ) from None
+    wait_for_leftover(lock, mark=str(data_folder))
     lock.unlink(missing_ok=True)

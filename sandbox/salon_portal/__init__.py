@@ -1,0 +1,1 @@
+"""A stand-in for the YClients marketplace: where an owner presses «Подключить»."""
