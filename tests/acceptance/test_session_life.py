@@ -1,0 +1,169 @@
+"""What a linked session survives, and how it ends."""
+
+import os
+import signal
+
+import psutil
+import psycopg
+import pytest
+
+from shared.company_id import SessionId
+from shared.messages.events import Connected, Disconnected, Qr
+from shared.messages.status import Reason, SessionStatus
+from tests.acceptance.conftest import WhatsApp
+from tests.support.waiting import wait_until
+
+SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
+PHONE, OTHER_PHONE = "79990000001", "79990000002"
+
+
+async def test_after_a_restart_linked_salons_connect_again_without_a_scan(
+    whatsapp: WhatsApp,
+) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    await whatsapp.link_by_qr(OTHER_SALON, OTHER_PHONE)
+    seen = len(whatsapp.bus.events)
+
+    assert whatsapp.process.terminate() == 0
+    lost = await whatsapp.bus.event(Disconnected, SALON, after=seen)
+    assert lost.reason == Reason.SERVICE_STOPPED
+    seen = len(whatsapp.bus.events)
+    whatsapp.start()
+
+    for salon in (SALON, OTHER_SALON):
+        await whatsapp.bus.event(Connected, salon, after=seen)
+    stats = await whatsapp.phones.stats()
+    assert (stats.replaced, stats.pairings, stats.logins) == (0, 2, 6)
+
+
+async def test_after_a_kill_linked_salons_connect_again_without_a_scan(
+    whatsapp: WhatsApp,
+) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    seen = len(whatsapp.bus.events)
+
+    whatsapp.process.kill()
+    whatsapp.start()
+
+    await whatsapp.bus.event(Connected, SALON, after=seen)
+
+
+async def test_a_kill_in_the_middle_of_linking_ends_the_attempt_on_the_page(
+    whatsapp: WhatsApp,
+) -> None:
+    await whatsapp.bus.request_qr(SALON)
+    await whatsapp.bus.event(Qr, SALON)
+    children = psutil.Process(whatsapp.process.pid).children()
+
+    whatsapp.process.kill()
+    await wait_until(lambda: not any(child.is_running() for child in children))
+    whatsapp.start()
+
+    ended = await whatsapp.bus.status(SessionStatus.QR_EXPIRED, SALON)
+    assert ended.reason == Reason.SERVICE_STOPPED
+
+
+async def test_a_killed_linker_is_an_error_and_the_next_attempt_works(
+    whatsapp: WhatsApp,
+) -> None:
+    await whatsapp.bus.request_qr(SALON)
+    await whatsapp.bus.event(Qr, SALON)
+
+    for child in psutil.Process(whatsapp.process.pid).children():
+        os.kill(child.pid, signal.SIGKILL)
+
+    error = await whatsapp.bus.status(SessionStatus.ERROR, SALON)
+    assert error.reason == Reason.LINKER_FAILED
+    await whatsapp.link_by_qr(SALON, PHONE)
+
+
+async def test_a_dropped_socket_heals_by_itself(whatsapp: WhatsApp) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    seen = len(whatsapp.bus.events)
+
+    await whatsapp.phones.drop(PHONE)
+
+    await whatsapp.bus.event(Disconnected, SALON, after=seen)
+    await whatsapp.bus.event(Connected, SALON, after=seen)
+    assert (await whatsapp.phones.stats()).replaced == 0
+
+
+async def test_a_network_that_is_away_at_the_start_is_tried_again(
+    whatsapp: WhatsApp,
+) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    whatsapp.process.terminate()
+    await whatsapp.phones.add_fault("unreachable")
+    seen = len(whatsapp.bus.events)
+    whatsapp.start()
+    lost = await whatsapp.bus.status(SessionStatus.RECONNECTING, SALON, after=seen)
+    assert lost.phone_number == PHONE
+
+    await whatsapp.phones.clear_faults()
+
+    await whatsapp.bus.event(Connected, SALON, after=seen)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "reason"),
+    [
+        ("banned", SessionStatus.BANNED, Reason.TEMPORARY_BAN),
+        ("outdated", SessionStatus.OUTDATED, Reason.CLIENT_OUTDATED),
+    ],
+)
+async def test_a_refused_login_has_its_own_status(
+    whatsapp: WhatsApp, fault: str, status: SessionStatus, reason: Reason
+) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    await whatsapp.phones.add_fault(fault)  # type: ignore[arg-type]
+
+    await whatsapp.phones.drop(PHONE)
+
+    assert (await whatsapp.bus.status(status, SALON)).reason == reason
+
+
+async def test_a_replaced_session_does_not_fight_back(whatsapp: WhatsApp) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    [device] = (await whatsapp.phones.phone(PHONE)).devices
+    logins = (await whatsapp.phones.stats()).logins
+
+    await whatsapp.phones.replace(PHONE, device.device)
+
+    replaced = await whatsapp.bus.status(SessionStatus.REPLACED, SALON)
+    assert replaced.reason == Reason.REPLACED
+    assert (await whatsapp.phones.stats()).logins == logins
+
+
+async def test_a_device_that_is_missing_from_the_store_ends_only_its_own_session(
+    whatsapp: WhatsApp,
+) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    await whatsapp.link_by_qr(OTHER_SALON, OTHER_PHONE)
+    whatsapp.process.terminate()
+    with psycopg.connect(whatsapp.environment["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("DELETE FROM whatsmeow_device WHERE jid LIKE %s", [f"{PHONE}%"])
+    seen = len(whatsapp.bus.events)
+
+    whatsapp.start()
+
+    await whatsapp.bus.event(Connected, OTHER_SALON, after=seen)
+    ended = await whatsapp.bus.status(SessionStatus.LOGGED_OUT, SALON, after=seen)
+    assert ended.reason == Reason.CREDENTIALS_MISSING
+
+
+async def test_a_stop_while_everything_is_going_on_takes_less_than_10_s(
+    whatsapp: WhatsApp,
+) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    await whatsapp.bus.request_qr(OTHER_SALON)
+    await whatsapp.bus.event(Qr, OTHER_SALON)
+    seen = len(whatsapp.bus.events)
+
+    assert whatsapp.process.terminate(timeout_s=10) == 0
+
+    assert whatsapp.process.session_members() == []
+    await whatsapp.bus.event(Disconnected, SALON, after=seen)
+    await whatsapp.bus.status(SessionStatus.QR_EXPIRED, OTHER_SALON, after=seen)
+    present = await whatsapp.bus.present_state(SALON)
+    assert present.snapshot is not None
+    assert not present.snapshot.connected

@@ -1,0 +1,113 @@
+"""Stands where the API process stands: sends commands, sees every event."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from shared.bus.commands import CommandSender
+from shared.bus.connection import connect_redis
+from shared.bus.snapshots import PresentState, Snapshots
+from shared.bus.subscriber import EventSubscriber
+from shared.clock import now_ms
+from shared.company_id import SessionId
+from shared.messages.commands import RequestPairingCode, RequestQr
+from shared.messages.envelope import new_id
+from shared.messages.events import AnySessionEvent, StatusChanged
+from shared.messages.status import SessionStatus
+from tests.support.waiting import wait_until
+
+COMMAND_LIFETIME_MS = 20_000
+
+E = TypeVar("E", bound=AnySessionEvent)
+
+
+class BusProbe:
+    def __init__(self, redis_url: str) -> None:
+        self.redis = connect_redis(redis_url)
+        self.events: list[AnySessionEvent] = []
+        self._sender = CommandSender(self.redis)
+        self._snapshots = Snapshots(self.redis)
+        self.subscriber = EventSubscriber(self.redis, self._take)
+
+    async def _take(self, event: AnySessionEvent) -> None:
+        self.events.append(event)
+
+    async def request_qr(self, session_id: SessionId) -> str:
+        """Send the command; its id."""
+        command = RequestQr(
+            command_id=new_id(),
+            company_id=session_id,
+            issued_at=now_ms(),
+            expires_at=now_ms() + COMMAND_LIFETIME_MS,
+        )
+        await self._sender.send(command)
+        return command.command_id
+
+    async def request_code(self, session_id: SessionId, phone: str) -> str:
+        """Send the command; its id."""
+        command = RequestPairingCode(
+            command_id=new_id(),
+            company_id=session_id,
+            phone_number=phone,
+            issued_at=now_ms(),
+            expires_at=now_ms() + COMMAND_LIFETIME_MS,
+        )
+        await self._sender.send(command)
+        return command.command_id
+
+    async def event(
+        self,
+        kind: type[E],
+        session_id: SessionId,
+        *,
+        where: Callable[[E], bool] = lambda _: True,
+        after: int = 0,
+        timeout_s: float = 20,
+    ) -> E:
+        """The first such event from position `after` of `events` on."""
+
+        def found() -> E | None:
+            for event in self.events[after:]:
+                if isinstance(event, kind) and event.company_id == session_id and where(event):
+                    return event
+            return None
+
+        event = await wait_until(found, timeout_s, f"{kind.__name__} of {session_id}")
+        assert event is not None
+        return event
+
+    async def status(
+        self, status: SessionStatus, session_id: SessionId, *, after: int = 0, timeout_s: float = 20
+    ) -> StatusChanged:
+        return await self.event(
+            StatusChanged,
+            session_id,
+            where=lambda event: event.status is status,
+            after=after,
+            timeout_s=timeout_s,
+        )
+
+    def statuses(self, session_id: SessionId) -> list[SessionStatus]:
+        return [
+            event.status
+            for event in self.events
+            if isinstance(event, StatusChanged) and event.company_id == session_id
+        ]
+
+    async def present_state(self, session_id: SessionId) -> PresentState:
+        return await self._snapshots.present_state(session_id)
+
+
+@asynccontextmanager
+async def bus_probe(redis_url: str) -> AsyncIterator[BusProbe]:
+    probe = BusProbe(redis_url)
+    task = asyncio.create_task(probe.subscriber.run())
+    try:
+        async with asyncio.timeout(5):
+            await probe.subscriber.listener.subscribed.wait()
+        yield probe
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await probe.redis.aclose()
