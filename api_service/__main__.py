@@ -25,7 +25,7 @@ BACKLOG: Final = 2048
 ANSWERS_TO_FINISH_S: Final = 3
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """The process's signals are ours: sockets are told before the server stops."""
 
     @contextlib.contextmanager
@@ -37,7 +37,7 @@ async def serve(settings: ApiSettings, listener: socket.socket) -> bool:
     """Until SIGINT or SIGTERM. False when a background task died: a supervisor starts us again."""
     stop = stop_on_signals()
     app = build_app(settings)
-    server = _Server(_uvicorn_config(app, settings))
+    server = Server(uvicorn_config(app, settings))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
     host, port = listener.getsockname()[:2]
     _log.info("api_listening", host=host, port=port)
@@ -75,7 +75,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _uvicorn_config(app: Application, settings: ApiSettings) -> uvicorn.Config:
+def uvicorn_config(app: Application, settings: ApiSettings) -> uvicorn.Config:
     """No access log: query strings hold tokens. Frames are small, so no compression of them."""
     return uvicorn.Config(
         app.asgi,

@@ -1,0 +1,114 @@
+"""Health of the API over real Postgres and Redis, and with each of them away."""
+
+import pytest
+
+from api_service.settings import ApiSettings
+from tests.support.api import HEALTH_TOKEN, RunningApi, api_settings, running_api
+from tests.support.whatsapp_side import WhatsAppSide
+
+DETAILS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}
+
+
+async def test_healthy_with_everything_there(api: RunningApi, whatsapp: WhatsAppSide) -> None:
+    answer = await api.http.get("/health")
+
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["status"] == "ok"
+    assert set(body["checks"]) == {
+        "redis",
+        "database",
+        "whatsapp",
+        "queue",
+        "memory",
+        "lastActivity",
+    }
+    assert body["checks"]["whatsapp"]["reachable"] is True
+
+
+async def test_warns_without_the_whatsapp_process(api: RunningApi) -> None:
+    answer = await api.http.get("/health")
+
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "warning"
+    assert answer.json()["checks"]["whatsapp"]["reachable"] is False
+
+
+async def test_ping_travels_through_the_whatsapp_process(
+    api: RunningApi, whatsapp: WhatsAppSide
+) -> None:
+    answer = await api.http.get("/health/pubsub?timeout=5000")
+
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["status"], body["pubsub"]) == ("healthy", "working")
+    assert body["latencyMs"] < 1000
+    assert body["testId"].startswith("ping_")
+
+
+async def test_ping_without_an_answer_is_a_timeout(api: RunningApi) -> None:
+    answer = await api.http.get("/health/pubsub?timeout=50")
+
+    assert answer.status_code == 503
+    body = answer.json()
+    assert (body["status"], body["pubsub"]) == ("unhealthy", "timeout")
+    assert body["latencyMs"] >= 50
+    assert body["suggestion"]
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "abc", "30001", "1e3", "٣", "9" * 50, ""])
+async def test_odd_timeouts_are_refused(api: RunningApi, timeout: str) -> None:
+    answer = await api.http.get("/health/pubsub", params={"timeout": timeout})
+
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "INVALID_REQUEST"
+
+
+async def test_simple_ping_needs_no_whatsapp_process(api: RunningApi) -> None:
+    answer = await api.http.get("/health/pubsub/simple")
+
+    assert answer.status_code == 200
+    assert answer.json()["redis_pubsub"] == "working"
+
+
+async def test_marketplace_health_shows_details_to_the_token_only(api: RunningApi) -> None:
+    plain = await api.http.get("/marketplace/health")
+    wrong = await api.http.get("/marketplace/health", headers={"Authorization": "Bearer wrong"})
+    detailed = await api.http.get("/marketplace/health", headers=DETAILS)
+
+    assert plain.status_code == wrong.status_code == detailed.status_code == 200
+    assert set(plain.json()) == set(wrong.json()) == {"status", "timestamp"}
+    assert detailed.json()["environment"]["JWT_SECRET"] is True
+    assert detailed.json()["services"]["database_connected"] is True
+    assert detailed.json()["circuitBreakers"]["qrGeneration"]["state"] == "closed"
+
+
+async def test_marketplace_health_fails_without_a_needed_setting(settings: ApiSettings) -> None:
+    incomplete = settings.model_copy(update={"yclients_app_id": None})
+    async with running_api(incomplete) as api:
+        answer = await api.http.get("/marketplace/health", headers=DETAILS)
+
+    assert answer.status_code == 503
+    assert "YCLIENTS_APP_ID is not set" in answer.json()["warnings"]
+
+
+async def test_without_redis_and_postgres_the_process_runs_and_says_so() -> None:
+    nowhere = api_settings("postgres://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1")
+    async with running_api(nowhere) as api:
+        overall = await api.http.get("/health")
+        marketplace = await api.http.get("/marketplace/health")
+        pubsub = await api.http.get("/health/pubsub?timeout=100")
+        sessions = await api.http.get("/health/whatsapp")
+
+    assert overall.status_code == marketplace.status_code == 503
+    assert overall.json()["checks"]["redis"]["status"] == "error"
+    assert overall.json()["checks"]["database"]["status"] == "error"
+    assert (pubsub.status_code, pubsub.json()["pubsub"]) == (503, "error")
+    assert (sessions.status_code, sessions.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+
+
+async def test_metrics_count_by_route(api: RunningApi) -> None:
+    await api.http.get("/health/company/company_1001")
+
+    text = (await api.http.get("/metrics")).text
+    assert 'http_requests_total{method="GET",route="/health/company/{id}",status="404"}' in text
