@@ -43,11 +43,13 @@ class Connection:
         self.account: Account | None = None
         self.companion: Companion | None = None
         self.offer: Offer | None = None
+        self.closed = asyncio.Event()
         self._socket = socket
         self._channel: Channel | None = None
         self._sending = asyncio.Lock()
         self._replies: dict[str, asyncio.Future[Node]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = False
 
     @property
     def client_static(self) -> bytes:
@@ -115,7 +117,8 @@ class Connection:
         return True
 
     async def end(self, last: Node | None = None) -> None:
-        """Say why, if there is a reason, and close a little later."""
+        """Say why, if there is a reason, and close a little later; hear nothing meanwhile."""
+        self._ending = True
         try:
             if last is not None:
                 await self.send(last)
@@ -129,6 +132,7 @@ class Connection:
 
     def abort(self) -> None:
         """Reset the TCP connection, as a broken network does."""
+        self._ending = True
         self._socket.transport.abort()
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -180,7 +184,7 @@ class Connection:
             raise ConnectionGoneError from error
 
     async def _receive(self, node: Node) -> None:
-        if not self.network.faults.active(FaultKind.MUTE, self.number):
+        if not self._ending and not self.network.faults.active(FaultKind.MUTE, self.number):
             await stanzas.handle(self, node)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
@@ -191,7 +195,6 @@ class Connection:
             log.error("connection_task_failed", task=task.get_name(), exc_info=error)
 
     async def _close(self) -> None:
-        self.network.connections.discard(self)
         if self.offer:
             self.network.offers.close(self.offer)
         if self.account and self.companion:
@@ -204,3 +207,5 @@ class Connection:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._socket.close()
+        self.network.connections.discard(self)
+        self.closed.set()

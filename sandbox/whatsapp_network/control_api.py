@@ -95,6 +95,7 @@ class ControlApi:
         phone = "/control/phones/{number}"
         device = f"{phone}/devices/{{device:int}}"
         return [
+            Route("/control/network", self._forget_everything, methods=["DELETE"]),
             Route("/control/phones", self._phones),
             Route("/control/phones", self._create_phone, methods=["POST"]),
             Route(phone, self._phone),
@@ -119,6 +120,11 @@ class ControlApi:
             Route("/", _page),
             Mount("/assets", StaticFiles(directory=PAGE, check_dir=False)),
         ]
+
+    async def _forget_everything(self, _request: Request) -> Response:
+        await self._network.forget_everything()
+        self._screens.clear()
+        return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def _phones(self, _request: Request) -> Response:
         accounts = self._network.accounts()

@@ -61,6 +61,10 @@ class ControlClient:
     ) -> None:
         await self._http.aclose()
 
+    async def forget_everything(self) -> None:
+        """Bring the network back to its first day; connections are cut, the root key stays."""
+        await self._do("DELETE", "/control/network")
+
     async def create_phone(self, number: str, name: str = "Телефон") -> PhoneView:
         """Make a phone, or rename the one that is there."""
         body = {"number": number, "name": name}

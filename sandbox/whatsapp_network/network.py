@@ -1,5 +1,6 @@
 """The state of the network: accounts, live connections, offers, faults and what was counted."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -43,6 +44,21 @@ class Network:
     def collect(self) -> State:
         """Return what must survive a restart."""
         return State(root_private=self.authority.root.private, accounts=self.accounts())
+
+    async def forget_everything(self) -> None:
+        """Be as new: no phones, links, faults or counts; the root key stays."""
+        for connection in self.connections:
+            connection.abort()
+        async with asyncio.timeout(self.settings.request_deadline_s):
+            await self._all_gone()
+        self.settings = NetworkSettings()
+        self.offers, self.faults, self.journal = Offers(), Faults(), Journal()
+        self._accounts.clear()
+        self.changed()
+
+    async def _all_gone(self) -> None:
+        while self.connections:
+            await asyncio.gather(*(connection.closed.wait() for connection in self.connections))
 
     def accounts(self) -> list[Account]:
         return list(self._accounts.values())

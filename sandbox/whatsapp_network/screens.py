@@ -32,6 +32,9 @@ class Screens:
         while len(self._screens) > SCREENS_MAX:
             self._screens.popitem(last=False)
 
+    def clear(self) -> None:
+        self._screens.clear()
+
     def current(self) -> list[Screen]:
         """Return what is still on show, the newest first."""
         oldest_s = self._clock_s() - LIFETIME_S

@@ -3,76 +3,97 @@
 import asyncio
 import json
 import os
+import select
+import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from sandbox.whatsapp_network.control_client import ControlClient
 
 ROOT: Final = Path(__file__).parents[2]
-START_TIMEOUT_S: Final = 15.0
+START_TIMEOUT_S: Final = 20.0
 STOP_TIMEOUT_S: Final = 10.0
+TROUBLE: Final = ("Traceback", "[error")
+
+
+class NetworkProcess:
+    """`stop` and `start` keep phones, links, ports and root key, as a restart of the demo does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._log_path = folder / "network.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.ready: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Return when both ports listen and the client library is there."""
+        command = [sys.executable, "-m", "sandbox.whatsapp_network"]
+        folders = [f"--data-dir={self._folder}", f"--client-library={self._folder / 'client'}"]
+        with self._log_path.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+                [*command, *folders], cwd=ROOT, stdout=subprocess.PIPE, stderr=log
+            )
+        self.ready = json.loads(self._ready_line(self._process))
+
+    def ensure_started(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+
+    def stop(self) -> None:
+        """Shut it down in good order; nothing to do when it does not run."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        with process:
+            code = process.wait(STOP_TIMEOUT_S)
+        assert code == 0, f"the network ended with {code}:\n{self.log()}"
+
+    def log(self) -> str:
+        return self._log_path.read_text()
+
+    def _ready_line(self, process: subprocess.Popen[bytes]) -> bytes:
+        assert process.stdout
+        select.select([process.stdout], [], [], START_TIMEOUT_S)
+        line = process.stdout.readline() if process.poll() is None else b""
+        if not line:
+            process.kill()
+            pytest.fail(f"the network did not start:\n{self.log()}")
+        return line
 
 
 class WhatsAppNetwork:
-    """A running network. `stop` and `start` keep phones, links, ports and root key.
+    """A running network, and how to act on it.
 
     Put `pythonpath` first on a subprocess's PYTHONPATH: its neonize talks to this network.
     """
 
-    control: ControlClient
-    chat_port: int
-    pythonpath: Path
-    root_public_key: bytes
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._process: asyncio.subprocess.Process | None = None
-        self._control = AsyncExitStack()
-
-    async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "sandbox.whatsapp_network",
-            f"--data-dir={self._folder / 'data'}",
-            f"--client-library={self._folder / 'client'}",
-            cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert self._process.stdout
-        async with asyncio.timeout(START_TIMEOUT_S):
-            line = await self._process.stdout.readline()
-        if not line:
-            pytest.fail(f"the network ended with {await self._process.wait()}")
-        ready = json.loads(line)
-        self.chat_port = ready["chat_port"]
-        self.pythonpath = Path(ready["client_library"])
-        self.root_public_key = bytes.fromhex(ready["root_public_key"])
-        self.control = await self._control.enter_async_context(ControlClient(ready["control_url"]))
-
-    async def stop(self) -> None:
-        """Shut it down as an operator does; do nothing when it does not run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        await self._control.aclose()
-        if process.returncode is None:
-            process.terminate()
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            code = await process.wait()
-        assert code == 0, f"the network ended with {code}"
+    def __init__(self, process: NetworkProcess, control: ControlClient) -> None:
+        self._process = process
+        self.control = control
+        self.chat_port: int = process.ready["chat_port"]
+        self.pythonpath = Path(process.ready["client_library"])
+        self.root_public_key = bytes.fromhex(process.ready["root_public_key"])
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a subprocess that imports neonize must add to its environment."""
+        """What a subprocess that imports neonize must have in its environment."""
         inherited = os.environ.get("PYTHONPATH")
         return {"PYTHONPATH": os.pathsep.join(filter(None, (str(self.pythonpath), inherited)))}
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._process.stop)
+
+    async def start(self) -> None:
+        """Start again after `stop`, on the same ports."""
+        ports = self._process.ready
+        await asyncio.to_thread(self._process.start)
+        assert self._process.ready == ports
 
     async def assert_understood(self) -> None:
         """Fail when a client said something that the network has no answer to."""
@@ -80,23 +101,34 @@ class WhatsAppNetwork:
         assert not unknown, "\n".join(f"{each.reason}\n{each.xml}" for each in unknown)
 
 
-@asynccontextmanager
-async def run_whatsapp_network() -> AsyncIterator[WhatsAppNetwork]:
-    """Start a network on free ports with nothing in it; its folder goes away at the end.
-
-    At the end fails when the network met a stanza it does not understand.
-    """
+@pytest.fixture(scope="session")
+def whatsapp_network_process() -> Iterator[NetworkProcess]:
+    """Run one network for all tests; they take `whatsapp_network`, which is as new."""
     with tempfile.TemporaryDirectory(prefix="ai-admin-test-network-") as folder:
-        network = WhatsAppNetwork(Path(folder))
-        await network.start()
+        process = NetworkProcess(Path(folder))
+        process.start()
         try:
-            yield network
-            await network.assert_understood()
+            yield process
         finally:
-            await network.stop()
+            process.stop()
 
 
 @pytest.fixture
-async def whatsapp_network() -> AsyncIterator[WhatsAppNetwork]:
-    async with run_whatsapp_network() as network:
+async def whatsapp_network(
+    whatsapp_network_process: NetworkProcess,
+) -> AsyncIterator[WhatsAppNetwork]:
+    """Give a network with nothing on it.
+
+    At the end fails when the network met a stanza it does not understand or an error of its own.
+    """
+    process = whatsapp_network_process
+    process.ensure_started()
+    logged = len(process.log())
+    async with ControlClient(process.ready["control_url"]) as control:
+        await control.forget_everything()
+        network = WhatsAppNetwork(process, control)
         yield network
+        process.ensure_started()
+        await network.assert_understood()
+    log = process.log()[logged:]
+    assert not any(trouble in log for trouble in TROUBLE), log

@@ -1,3 +1,43 @@
-from tests.support.whatsapp_network import whatsapp_network
+"""Fixtures: the network, a phone on it, and a real client linked to that phone."""
 
-__all__ = ["whatsapp_network"]
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.neonize_process import NeonizeProcess, run_neonize
+from tests.support.whatsapp_network import (
+    WhatsAppNetwork,
+    whatsapp_network,
+    whatsapp_network_process,
+)
+
+__all__ = ["whatsapp_network", "whatsapp_network_process"]
+
+NUMBER = "79990000001"
+
+
+@pytest.fixture
+async def number(whatsapp_network: WhatsAppNetwork) -> str:
+    """Return the number of a phone with nothing linked."""
+    await whatsapp_network.control.create_phone(NUMBER, "Салон")
+    return NUMBER
+
+
+@pytest.fixture
+async def neonize(
+    whatsapp_network: WhatsAppNetwork, tmp_path: Path
+) -> AsyncIterator[NeonizeProcess]:
+    """Start a client that is not linked."""
+    async with run_neonize(whatsapp_network.environment, tmp_path / "store.db") as client:
+        yield client
+
+
+@pytest.fixture
+async def linked(
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+) -> NeonizeProcess:
+    """Link the client to the phone, as device 1."""
+    await whatsapp_network.control.scan(number, (await neonize.next("qr"))["qr"])
+    await neonize.next("Connected")
+    return neonize
