@@ -79,7 +79,7 @@ async def _work(
     supervisor: Supervisor, pool: LinkerPool, redis: Redis, store_url: str, process_id: str
 ) -> None:
     """Commands are taken once the store is there; a salon never waits for others' restoring."""
-    await prepare_store(store_url, retry_s=RETRY_S)
+    await prepare_store(pool, store_url, retry_s=RETRY_S)
     consumer = CommandConsumer(redis, process_id, supervisor.handle, supervisor.refuse)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(pool.run(), name="linker pool")

@@ -1,9 +1,8 @@
 """Linker processes: kept warm, bounded in number, handed out in the order of asking."""
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -112,6 +111,13 @@ class LinkerPool:
             await linker.end()
         return await self._start_one()
 
+    async def put_back(self, linker: Linker) -> None:
+        """Return one that was taken and has not begun to link."""
+        if linker.alive and len(self._warm) < self._spares:
+            self._warm.append(linker)
+        else:
+            await linker.end()
+
     async def run(self) -> None:
         """Keep the spares warm; end them when cancelled."""
         try:
@@ -144,13 +150,3 @@ class LinkerPool:
     def _measure(self) -> None:
         _in_use.set(len(self._in_use))
         _queued.set(len(self._queue))
-
-
-@contextlib.asynccontextmanager
-async def one_linker() -> AsyncIterator[Linker]:
-    """A linker outside the pool, for preparing the store."""
-    linker = await Linker.start()
-    try:
-        yield linker
-    finally:
-        await linker.end()

@@ -7,25 +7,36 @@ import structlog
 
 from whatsapp_service.gateway.linker_protocol import PrepareStore, StorePrepared
 from whatsapp_service.sessions.linker import LinkerGoneError
-from whatsapp_service.sessions.linker_pool import one_linker
+from whatsapp_service.sessions.linker_pool import LinkerPool
 
 _log = structlog.get_logger(__name__)
 
 PREPARE_S: Final = 60.0
 
 
-async def prepare_store(store_url: str, *, retry_s: float) -> None:
+async def prepare_store(pool: LinkerPool, store_url: str, *, retry_s: float) -> None:
     """Until it is done: Postgres may be away.
 
-    In a process of its own, because the library keeps the connection it used for this.
+    In a linker process, because the library keeps the connection it used for this.
     """
-    while True:
-        try:
-            async with one_linker() as linker:
-                linker.tell(PrepareStore(store_url=store_url))
-                await linker.expect(StorePrepared, PREPARE_S)
-        except (LinkerGoneError, TimeoutError) as error:
-            _log.warning("store_not_prepared", error=type(error).__name__)
-            await asyncio.sleep(retry_s)
-        else:
-            return
+    while not await _prepared(pool, store_url):
+        _log.warning("store_not_prepared")
+        await asyncio.sleep(retry_s)
+
+
+async def _prepared(pool: LinkerPool, store_url: str) -> bool:
+    try:
+        linker = await pool.take_warm()
+    except (LinkerGoneError, TimeoutError):
+        return False
+    try:
+        linker.tell(PrepareStore(store_url=store_url))
+        await linker.expect(StorePrepared, PREPARE_S)
+    except (LinkerGoneError, TimeoutError):
+        await linker.end()
+        return False
+    except asyncio.CancelledError:
+        await linker.end()
+        raise
+    await pool.put_back(linker)
+    return True

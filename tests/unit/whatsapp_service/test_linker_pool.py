@@ -113,6 +113,19 @@ async def test_a_dead_spare_is_not_handed_out(pool: LinkerPool, factory: Factory
     await slot.release()
 
 
+async def test_an_unused_linker_goes_back_among_the_spares(factory: Factory) -> None:
+    pool = LinkerPool(capacity=1, spares=1, queue_limit=0, start=factory.start)
+    unused = await pool.take_warm()
+
+    await pool.put_back(unused)
+
+    assert await pool.take_warm() is unused
+    await pool.put_back(unused)
+    superfluous = FakeLinker()
+    await pool.put_back(superfluous)
+    assert not superfluous.alive
+
+
 async def test_a_linker_that_cannot_start_is_an_error_for_its_asker(factory: Factory) -> None:
     pool = LinkerPool(capacity=1, spares=0, queue_limit=0, start=factory.start)
     factory.failures = 1
