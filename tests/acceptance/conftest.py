@@ -12,9 +12,13 @@ from shared.company_id import SessionId
 from shared.messages.events import Connected, PairingCode, Qr
 from tests.support.bus_probe import BusProbe, bus_probe
 from tests.support.processes import ServiceProcess, Starter
-from tests.support.whatsapp_network import WhatsAppNetwork, whatsapp_network
+from tests.support.whatsapp_network import (
+    WhatsAppNetwork,
+    whatsapp_network,
+    whatsapp_network_process,
+)
 
-__all__ = ["whatsapp_network"]
+__all__ = ["whatsapp_network", "whatsapp_network_process"]
 
 
 @dataclass

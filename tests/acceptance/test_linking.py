@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from sandbox.whatsapp_network.control_client import ControlError
+from sandbox.whatsapp_network.faults import FaultKind
 from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.errors import ErrorCode
@@ -235,7 +236,7 @@ async def test_unlinking_on_the_phone_is_told_and_forgotten(whatsapp: WhatsApp) 
 
 
 async def test_an_unreachable_whatsapp_is_an_error_with_a_reason(whatsapp: WhatsApp) -> None:
-    await whatsapp.phones.add_fault("unreachable")
+    await whatsapp.phones.add_fault(FaultKind.UNREACHABLE)
 
     await whatsapp.bus.request_qr(SALON)
 
@@ -244,7 +245,7 @@ async def test_an_unreachable_whatsapp_is_an_error_with_a_reason(whatsapp: Whats
 
 
 async def test_an_outdated_client_is_told_apart(whatsapp: WhatsApp) -> None:
-    await whatsapp.phones.add_fault("outdated")
+    await whatsapp.phones.add_fault(FaultKind.OUTDATED)
 
     await whatsapp.bus.request_qr(SALON)
 

@@ -7,6 +7,7 @@ import psutil
 import psycopg
 import pytest
 
+from sandbox.whatsapp_network.faults import FaultKind
 from shared.company_id import SessionId
 from shared.messages.events import Connected, Disconnected, Qr
 from shared.messages.status import Reason, SessionStatus
@@ -93,7 +94,7 @@ async def test_a_network_that_is_away_at_the_start_is_tried_again(
 ) -> None:
     await whatsapp.link_by_qr(SALON, PHONE)
     whatsapp.process.terminate()
-    await whatsapp.phones.add_fault("unreachable")
+    await whatsapp.phones.add_fault(FaultKind.UNREACHABLE)
     seen = len(whatsapp.bus.events)
     whatsapp.start()
     lost = await whatsapp.bus.status(SessionStatus.RECONNECTING, SALON, after=seen)
@@ -107,15 +108,15 @@ async def test_a_network_that_is_away_at_the_start_is_tried_again(
 @pytest.mark.parametrize(
     ("fault", "status", "reason"),
     [
-        ("banned", SessionStatus.BANNED, Reason.TEMPORARY_BAN),
-        ("outdated", SessionStatus.OUTDATED, Reason.CLIENT_OUTDATED),
+        (FaultKind.BANNED, SessionStatus.BANNED, Reason.TEMPORARY_BAN),
+        (FaultKind.OUTDATED, SessionStatus.OUTDATED, Reason.CLIENT_OUTDATED),
     ],
 )
 async def test_a_refused_login_has_its_own_status(
-    whatsapp: WhatsApp, fault: str, status: SessionStatus, reason: Reason
+    whatsapp: WhatsApp, fault: FaultKind, status: SessionStatus, reason: Reason
 ) -> None:
     await whatsapp.link_by_qr(SALON, PHONE)
-    await whatsapp.phones.add_fault(fault)  # type: ignore[arg-type]
+    await whatsapp.phones.add_fault(fault)
 
     await whatsapp.phones.drop(PHONE)
 
