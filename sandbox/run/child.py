@@ -11,7 +11,7 @@ from typing import Final
 
 from sandbox.run.terminal import Terminal
 from sandbox.services.account import OURS, Account
-from sandbox.services.server import ServerCommand, tethered
+from sandbox.services.server import ServerCommand, open_log, tethered
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
@@ -140,10 +140,9 @@ class Child:
 
     async def _relay(self, output: asyncio.StreamReader) -> None:
         if self.spec.log_path is not None:
-            with self.spec.log_path.open("ab" if self.settled else "wb") as log:
+            with open_log(self.spec.log_path, append=self.settled) as log:
                 while chunk := await output.read(CHUNK):
                     log.write(chunk)
-                    log.flush()
             return
         rest = b""
         while chunk := await output.read(CHUNK):

@@ -24,10 +24,8 @@ PROCESS_SHUTDOWN_S: Final = 5.0
 APP_ID: Final = 1
 
 
-def environment(
-    settings: RunSettings, generated: Secrets, database_url: str, redis_url: str
-) -> dict[str, str]:
-    """Return what the project's processes read, over what this process was started with.
+def environment(settings: RunSettings, generated: Secrets) -> dict[str, str]:
+    """Return what the programs read, over what this process was started with.
 
     A variable that the developer has set wins.
     """
@@ -46,8 +44,6 @@ def environment(
     return {
         **ours,
         **given,
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
         "API_PORT": str(settings.api_port),
         "WHATSAPP_PORT": str(settings.whatsapp_port),
         "PYTHONUNBUFFERED": "1",

@@ -9,7 +9,7 @@ from sandbox.run.terminal import Terminal
 from sandbox.services.errors import SandboxError
 from sandbox.services.server import last_complaint
 
-POLL_INTERVAL_S: Final = 0.03
+POLL_INTERVAL_S: Final = 0.05
 
 Probe = Callable[[Child], Awaitable[bool]]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import httpx2
@@ -45,31 +45,40 @@ class Town:
 
         Raises SandboxError, in plain language, for whatever of this machine prevents it.
         """
-        database_url, redis_url = await asyncio.gather(self._database(), self._redis())
-        await self._migrate(database_url)
-        environment = programs.environment(
-            self._settings, self._data.secrets, database_url, redis_url
+        # One client for all probes: making one costs as much as a hundred of them.
+        async with httpx2.AsyncClient(timeout=PROBE_TIMEOUT_S, trust_env=False) as http:
+            return await self._start(http)
+
+    async def _start(self, http: httpx2.AsyncClient) -> str:
+        environment = programs.environment(self._settings, self._data.secrets)
+        database_url, redis_url, library, _ = await asyncio.gather(
+            self._migrated_database(),
+            self._redis(),
+            self._network(environment),
+            self._portal(http, environment),
         )
-        network, _ = await asyncio.gather(
-            self._world(
-                programs.whatsapp_network(self._settings, self._data.path, environment), _has_spoken
-            ),
-            self._world(
-                programs.salon_portal(self._settings, environment),
-                _answers(f"{self._settings.portal_url}/"),
-            ),
-        )
-        await self._demo_phone()
-        library = json.loads(network.first_line or b"{}")["client_library"]
+        environment |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
         await asyncio.gather(
-            *(self._process(spec) for spec in programs.processes(environment, library))
+            *(self._process(http, spec) for spec in programs.processes(environment, library))
         )
         return redis_url
 
-    async def _database(self) -> str:
-        if self._settings.database_url:
-            await asyncio.to_thread(_check_database, self._settings.database_url)
-            return self._settings.database_url
+    async def _migrated_database(self) -> str:
+        url = self._settings.database_url
+        if url:
+            await asyncio.to_thread(_check_database, url)
+        else:
+            url = await self._embedded_database()
+        try:
+            await asyncio.to_thread(apply_migrations, url)
+        except MigrationError as error:
+            remedy = (
+                "Is DATABASE_URL right?" if self._settings.database_url else postgres.RESET_HINT
+            )
+            raise SandboxError(f"The database could not be migrated: {error}.", remedy) from error
+        return url
+
+    async def _embedded_database(self) -> str:
         folder = await asyncio.to_thread(self._data.postgres_folder)
         if not folder.is_relative_to(self._data.path):
             self._terminal.say(
@@ -102,34 +111,32 @@ class Town:
 
         await self._supervisor.start(spec, is_ready, SERVER_TIMEOUT_S)
 
-    async def _migrate(self, database_url: str) -> None:
-        try:
-            await asyncio.to_thread(apply_migrations, database_url)
-        except MigrationError as error:
-            remedy = (
-                "Is DATABASE_URL right?" if self._settings.database_url else postgres.RESET_HINT
-            )
-            raise SandboxError(f"The database could not be migrated: {error}.", remedy) from error
+    async def _network(self, environment: Mapping[str, str]) -> str:
+        """Return the folder with the client library's copy that talks to this network."""
+        spec = programs.whatsapp_network(self._settings, self._data.path, environment)
+        network = await self._supervisor.start(spec, _has_spoken, WORLD_TIMEOUT_S)
+        async with ControlClient(self._settings.phone_url) as control:
+            if not await control.phones():
+                await control.create_phone(DEMO_PHONE, "Телефон салона")
+        return str(json.loads(network.first_line or b"{}")["client_library"])
 
-    async def _world(self, spec: ChildSpec, is_ready: Callable[[Child], Awaitable[bool]]) -> Child:
-        return await self._supervisor.start(spec, is_ready, WORLD_TIMEOUT_S)
+    async def _portal(self, http: httpx2.AsyncClient, environment: Mapping[str, str]) -> None:
+        spec = programs.salon_portal(self._settings, environment)
+        is_ready = _answers(http, f"{self._settings.portal_url}/")
+        await self._supervisor.start(spec, is_ready, WORLD_TIMEOUT_S)
 
-    async def _process(self, spec: ChildSpec) -> None:
+    async def _process(self, http: httpx2.AsyncClient, spec: ChildSpec) -> None:
         urls = {"api": self._settings.api_url, "whatsapp": self._settings.whatsapp_url}
-        is_ready = _answers(f"{urls[spec.name]}/health") if spec.name in urls else _has_started
+        is_ready = (
+            _answers(http, f"{urls[spec.name]}/health") if spec.name in urls else _has_started
+        )
         await self._supervisor.start(spec, is_ready, PROCESS_TIMEOUT_S)
 
-    async def _demo_phone(self) -> None:
-        async with ControlClient(self._settings.phone_url) as network:
-            if not await network.phones():
-                await network.create_phone(DEMO_PHONE, "Телефон салона")
 
-
-def _answers(url: str) -> Callable[[Child], Awaitable[bool]]:
+def _answers(http: httpx2.AsyncClient, url: str) -> Callable[[Child], Awaitable[bool]]:
     async def is_ready(_child: Child) -> bool:
         try:
-            async with httpx2.AsyncClient(timeout=PROBE_TIMEOUT_S, trust_env=False) as client:
-                return (await client.get(url)).status_code == httpx2.codes.OK
+            return (await http.get(url)).status_code == httpx2.codes.OK
         except httpx2.TransportError:
             return False
 

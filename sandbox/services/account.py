@@ -58,6 +58,16 @@ def can_enter(account: Account, folder: Path) -> bool:
     return tried.returncode == 0
 
 
+def write_for(account: Account, path: Path, text: str) -> None:
+    """Write a file that `account` alone may read. Nothing in its folder is followed or reused."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        if not account.is_ours:
+            os.fchown(descriptor, account.uid, account.gid)
+        file.write(text)
+
+
 def hand_over(folder: Path, account: Account) -> None:
     """Make `folder` (created when absent) private to `account`. Its parents are not touched."""
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -142,10 +142,7 @@ def _create_cluster(setup: PostgresSetup, programs: Path) -> None:
     unfinished = setup.folder / "data.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     password_file = setup.folder / "password"
-    password_file.write_text(setup.password)
-    if not setup.account.is_ours:
-        os.chown(password_file, setup.account.uid, setup.account.gid)
-    password_file.chmod(0o600)
+    accounts.write_for(setup.account, password_file, setup.password)
     switch = not setup.account.is_ours
     try:
         made = subprocess.run(  # noqa: S603 - our own command line

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import psutil
 
@@ -50,7 +51,7 @@ class RunningServer:
 
     def __init__(self, command: ServerCommand) -> None:
         self._command = command
-        with command.log_path.open("wb") as log:
+        with open_log(command.log_path) as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
                 tethered(command.argv, command.death_signal, command.account),
                 stdin=subprocess.DEVNULL,
@@ -112,6 +113,13 @@ def wait_for_leftover(pid_file: Path, mark: str) -> None:
         raise SandboxError(
             f"Another server (pid {error.pid}) still uses {mark}.", "Stop it, then try again."
         ) from None
+
+
+def open_log(path: Path, *, append: bool = False) -> BinaryIO:
+    """Open a server's log, which may lie in a folder of another account: links are refused."""
+    how = os.O_APPEND if append else os.O_TRUNC
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | how, 0o600)
+    return cast("BinaryIO", os.fdopen(descriptor, "wb", buffering=0))
 
 
 def last_complaint(log_path: Path) -> str:
