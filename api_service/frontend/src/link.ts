@@ -1,11 +1,13 @@
 // The way to our own server: found, lost, refused and found again.
 
 import { MAX_REFUSALS, REFUSAL_BACKOFF_MS, TOO_MANY_CONNECTIONS_MS } from "./limits";
-import { problem, type State } from "./state";
+import { type Problem, problem, type State } from "./state";
 
 export const UNREACHABLE = "SERVER_UNREACHABLE";
 
+/** What was sent while the connection was being confirmed is delivered just before it is. */
 export function opened(state: State): State {
+  if (state.link.phase !== "opening" && state.link.phase !== "lost") return state;
   return {
     ...state,
     link: { phase: "online", since: state.now },
@@ -31,7 +33,15 @@ export function sentAway(state: State, jitter: number): State {
       : REFUSAL_BACKOFF_MS * 2 ** (refusals - 1) * (1 + jitter);
   const retryAt = refusals > MAX_REFUSALS ? null : (refusal.retryAt ?? state.now + backoff);
   const link = { phase: "waiting", refusal, retryAt } as const;
-  return { ...state, stateIsFresh: false, refusals, link };
+  return { ...state, stateIsFresh: false, refusals, link, problems: without(refusal, state) };
+}
+
+/** What the banner says need not be said twice. */
+function without(refusal: Problem, { problems }: State): State["problems"] {
+  return {
+    qr: problems.qr === refusal ? null : problems.qr,
+    code: problems.code === refusal ? null : problems.code,
+  };
 }
 
 export function gaveUp(state: State): State {

@@ -25,7 +25,7 @@ function apply(state: State, event: Event): State {
     case "network-returned":
       return reconnectIfUnreachable(state);
     case "server-said":
-      return applyMessage(state, event.message);
+      return applyMessage(opened(state), event.message);
     case "tab-chosen":
       return { ...state, tab: event.tab, autoQrs: 0 };
     case "phone-typed":

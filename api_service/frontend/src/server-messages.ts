@@ -136,11 +136,18 @@ function session(
   };
 }
 
-function applyQr(state: State, message: QrMessage): State {
+/** Something live to link with ends the state that a new link started from. */
+function relinked(state: State, status: Status): State {
+  if (!state.relinking && state.session !== null) return state;
+  const silent = { message: null, nextStep: null, reason: null, phone: null };
+  return { ...state, relinking: false, session: session(state, { ...silent, status }) };
+}
+
+function applyQr(before: State, message: QrMessage): State {
+  const state = relinked(before, "qr");
   const same = state.qr?.text === message.text ? state.qr : null;
   return {
     ...state,
-    relinking: false,
     qrRequest: null,
     problems: { ...state.problems, qr: null },
     qr: {
@@ -152,11 +159,11 @@ function applyQr(state: State, message: QrMessage): State {
   };
 }
 
-function applyCode(state: State, message: CodeMessage): State {
+function applyCode(before: State, message: CodeMessage): State {
+  const state = relinked(before, "pairing");
   const same = state.code?.text === message.code ? state.code : null;
   return {
     ...state,
-    relinking: false,
     codeRequest: null,
     editingPhone: same !== null && state.editingPhone,
     requestedPhone: message.phone,

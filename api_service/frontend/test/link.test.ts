@@ -24,6 +24,15 @@ for (const code of ["TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_MISSING"]) {
   });
 }
 
+test("a state that arrives just before the connection is confirmed counts", () => {
+  const page = new Driver().say("status", { status: "idle" }).act({ type: "link-opened" });
+  assert.equal(screenOf(page.state).kind, "form");
+  assert.equal(page.count("ask-qr"), 1);
+  page.act({ type: "link-lost" }).wait(1_000).say("status", { status: "idle" });
+  page.act({ type: "link-opened" }).wait(2_000);
+  assert.equal(bannerOf(page.state), null);
+});
+
 test("a short loss heals unseen, a longer one is shown and heals", () => {
   const page = Driver.online("qr").qr("one").act({ type: "link-lost" }).wait(1_000);
   assert.equal(bannerOf(page.state), null);

@@ -32,7 +32,7 @@ export function App(props: ViewProps) {
       <main class="main">
         <div class="intro">
           <h1>{texts.page.title}</h1>
-          {state.title !== null && <p class="salon">{texts.page.salon(state.title)}</p>}
+          {state.title !== null && <p class="salon">{state.title}</p>}
           {screen.kind === "form" && <p class="lead">{texts.page.lead}</p>}
         </div>
         {banner !== null && <BannerView banner={banner} {...props} />}

@@ -3,19 +3,19 @@
 
 import type { ComponentChildren } from "preact";
 
-function Picture({
-  size,
-  children,
-}: {
-  readonly size: number;
+const SIZE = 72;
+
+interface PictureProps {
   readonly children: ComponentChildren;
-}) {
+}
+
+function Picture({ children }: PictureProps) {
   return (
     <svg
       class="picture"
-      viewBox={`0 0 ${size} ${size}`}
-      width={size}
-      height={size}
+      viewBox={`0 0 ${SIZE} ${SIZE}`}
+      width={SIZE}
+      height={SIZE}
       aria-hidden="true"
       focusable="false"
     >
@@ -25,13 +25,20 @@ function Picture({
 }
 
 /** A telephone: the frame of the three pictures of the steps. */
-function Phone({ children }: { readonly children: ComponentChildren }) {
+function Phone({ children }: PictureProps) {
   return (
-    <Picture size={64}>
+    <svg
+      class="picture picture--phone"
+      viewBox="13 1 38 62"
+      width="38"
+      height="62"
+      aria-hidden="true"
+      focusable="false"
+    >
       <rect class="p-body" x="15" y="3" width="34" height="58" rx="7" />
       <rect class="p-screen" x="18" y="8" width="28" height="48" rx="3.5" />
       {children}
-    </Picture>
+    </svg>
   );
 }
 
@@ -88,7 +95,7 @@ export function EnterCode() {
 
 export function Check() {
   return (
-    <Picture size={72}>
+    <Picture>
       <circle class="p-halo" cx="36" cy="36" r="35" />
       <circle class="p-accent" cx="36" cy="36" r="25" />
       <path class="p-tick" d="m25 37 8 8 15-17" />
@@ -98,7 +105,7 @@ export function Check() {
 
 export function Warning() {
   return (
-    <Picture size={72}>
+    <Picture>
       <circle class="p-halo p-halo--warn" cx="36" cy="36" r="35" />
       <circle class="p-warn" cx="36" cy="36" r="25" />
       <path class="p-tick" d="M36 24v15M36 47v.5" />
@@ -108,12 +115,13 @@ export function Warning() {
 
 export function Link() {
   return (
-    <Picture size={72}>
+    <Picture>
       <circle class="p-halo" cx="36" cy="36" r="35" />
-      <rect class="p-body" x="17" y="22" width="15" height="28" rx="3.5" />
-      <rect class="p-body" x="40" y="26" width="19" height="15" rx="2.5" />
-      <path class="p-frame" d="M45 46h9" />
-      <path class="p-beam p-beam--dots" d="M32 34h8" />
+      <rect class="p-body" x="13" y="21" width="17" height="30" rx="4" />
+      <path class="p-line" d="M19 47h5" />
+      <rect class="p-body" x="42" y="26" width="19" height="15" rx="2.5" />
+      <path class="p-body" d="M39 46h25" />
+      <path class="p-beam p-beam--dots" d="M33 36h6.5" />
     </Picture>
   );
 }

@@ -7,7 +7,7 @@ import { type StoppedStatus, unexpectedPhone } from "../screen";
 import type { Problem, Session } from "../state";
 import { problemWords } from "../words";
 import type { ViewProps } from "./app";
-import { Check, Link, Spinner, Warning } from "./icons";
+import { Check, Link, Warning } from "./icons";
 import { Wait } from "./notice";
 
 type SessionProps = ViewProps & { readonly session: Session };
@@ -15,7 +15,7 @@ type SessionProps = ViewProps & { readonly session: Session };
 function Title({ children }: { readonly children: string }) {
   return (
     <h2 class="outcome__title" tabIndex={-1} data-focus>
-      {children}
+      {children.replace(/\.$/, "")}
     </h2>
   );
 }
@@ -40,7 +40,6 @@ export function Linking({ session, state, texts, dispatch }: SessionProps) {
     <div class="outcome">
       <div class="outcome__busy">
         <Link />
-        <Spinner />
       </div>
       <Title>{session.message ?? texts.linking.title}</Title>
       <p>{session.nextStep ?? texts.linking.text}</p>
@@ -90,11 +89,16 @@ function UnexpectedPhone({ state, texts }: Pick<ViewProps, "state" | "texts">) {
   return (
     <div class="notice notice--warn" role="alert">
       <p class="notice__title">
-        {texts.connected.unexpected(formatPhone(linked), formatPhone(state.requestedPhone))}
+        {texts.connected.unexpected(unbroken(linked), unbroken(state.requestedPhone))}
       </p>
       <p>{texts.connected.unexpectedHint}</p>
     </div>
   );
+}
+
+/** A telephone number that no line break tears apart. */
+function unbroken(phone: string): string {
+  return formatPhone(phone).replace(/ /g, "\u00a0").replace(/-/g, "\u2060-\u2060");
 }
 
 export function Reconnecting({ session, state, texts }: SessionProps) {
@@ -102,7 +106,6 @@ export function Reconnecting({ session, state, texts }: SessionProps) {
     <div class="outcome">
       <div class="outcome__busy">
         <Link />
-        <Spinner />
       </div>
       <Title>{session.message ?? texts.reconnecting.title}</Title>
       <p>{session.nextStep ?? texts.reconnecting.text}</p>

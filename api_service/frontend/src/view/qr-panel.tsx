@@ -18,8 +18,7 @@ export function QrPanel(props: ViewProps) {
     case "waiting":
       return (
         <div class="qr">
-          <div class="qr__frame skeleton" />
-          <div class="qr__below">
+          <div class="qr__frame qr__frame--empty skeleton">
             <QueuePlace state={state} texts={texts} />
             {state.session?.queuePosition == null && (
               <Wait
