@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from sandbox.run.terminal import Terminal
 from sandbox.services.account import OURS, Account
@@ -116,44 +117,62 @@ class Child:
 
     async def _run_once(self) -> int:
         self.starts += 1
-        process = self._process = await asyncio.create_subprocess_exec(
-            *tethered(self.spec.argv, self.spec.death_signal, self.spec.account),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=self.spec.cwd,
-            env=dict(self.spec.environment),
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        relaying = asyncio.create_task(self._relay(process.stdout), name=f"{self.spec.name}-output")
-        if self._stopping.is_set():
-            process.send_signal(self.spec.stop_signal)
+        async with self._output() as output:
+            process = self._process = await asyncio.create_subprocess_exec(
+                *tethered(self.spec.argv, self.spec.death_signal, self.spec.account),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=asyncio.subprocess.STDOUT,
+                cwd=self.spec.cwd,
+                env=dict(self.spec.environment),
+                start_new_session=True,
+            )
+            if self._stopping.is_set():
+                process.send_signal(self.spec.stop_signal)
+            try:
+                return await process.wait()
+            finally:
+                # What it has started does not outlive it, or two generations would fight.
+                kill_group(process.pid)
+                self._process = None
+
+    @asynccontextmanager
+    async def _output(self) -> AsyncIterator[IO[bytes]]:
+        """Where the program writes: its log, or a pipe of ours that is read to its end.
+
+        Not asyncio's own pipe: with that, `Process.wait` waits for everybody who holds it.
+        """
+        if self.spec.log_path is not None:
+            with open_log(self.spec.log_path, append=self.settled) as log:
+                yield log
+            return
+        reading, writing = os.pipe()
+        relaying = asyncio.create_task(self._relay(reading), name=f"{self.spec.name}-output")
         try:
-            return await process.wait()
+            with os.fdopen(writing, "wb") as output:
+                yield output
         finally:
-            # What it has started does not outlive it, or two generations would fight.
-            kill_group(process.pid)
-            self._process = None
             await asyncio.wait([relaying], timeout=OUTPUT_TIMEOUT_S)
             relaying.cancel()
 
-    async def _relay(self, output: asyncio.StreamReader) -> None:
-        if self.spec.log_path is not None:
-            with open_log(self.spec.log_path, append=self.settled) as log:
-                while chunk := await output.read(CHUNK):
-                    log.write(chunk)
-            return
+    async def _relay(self, descriptor: int) -> None:
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+        )
         rest = b""
-        while chunk := await output.read(CHUNK):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._relay_line(line)
-            if len(rest) > CHUNK:
+        try:
+            while chunk := await reader.read(CHUNK):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._relay_line(line)
+                if len(rest) > CHUNK:
+                    self._relay_line(rest)
+                    rest = b""
+            if rest:
                 self._relay_line(rest)
-                rest = b""
-        if rest:
-            self._relay_line(rest)
+        finally:
+            transport.close()
 
     def _relay_line(self, line: bytes) -> None:
         if self.first_line is None and self.spec.announces:

@@ -39,6 +39,7 @@ class Supervisor:
                 while not await is_ready(child):
                     _check_alive(child)
                     await asyncio.sleep(POLL_INTERVAL_S)
+                _check_alive(child)
         except TimeoutError:
             raise SandboxError(
                 f"{spec.name} was not ready after {timeout_s:.0f} s.", _where_to_look(child)

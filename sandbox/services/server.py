@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO
 
 import psutil
 
@@ -115,11 +115,11 @@ def wait_for_leftover(pid_file: Path, mark: str) -> None:
         ) from None
 
 
-def open_log(path: Path, *, append: bool = False) -> BinaryIO:
+def open_log(path: Path, *, append: bool = False) -> IO[bytes]:
     """Open a server's log, which may lie in a folder of another account: links are refused."""
     how = os.O_APPEND if append else os.O_TRUNC
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | how, 0o600)
-    return cast("BinaryIO", os.fdopen(descriptor, "wb", buffering=0))
+    return os.fdopen(descriptor, "wb", buffering=0)
 
 
 def last_complaint(log_path: Path) -> str:
