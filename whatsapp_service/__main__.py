@@ -1,12 +1,14 @@
 """``python -m whatsapp_service``."""
 
 import asyncio
+import logging
 import os
 import sys
 from typing import NoReturn
 
 import structlog
 
+from shared.http_server import listen
 from shared.observability import capture, configure_logging, configure_sentry
 from shared.settings import EXIT_CONFIGURATION, load_settings
 from whatsapp_service.app import run
@@ -18,9 +20,14 @@ def main() -> NoReturn:
     settings = load_settings(WhatsAppSettings)
     configure_logging(settings, component="whatsapp")
     configure_sentry(settings, component="whatsapp")
+    uvicorn_log = logging.getLogger("uvicorn.error")
+    uvicorn_log.setLevel(max(logging.WARNING, logging.getLogger().level))
+    listener = listen(
+        "WHATSAPP_HOST, WHATSAPP_PORT", settings.whatsapp_host, settings.whatsapp_port
+    )
     try:
         with asyncio.Runner() as runner:
-            status = 0 if runner.run(run(settings)) else 1
+            status = 0 if runner.run(run(settings, listener)) else 1
     except LibraryRefusedError as error:
         sys.stderr.write(f"library: {error}\n")
         status = EXIT_CONFIGURATION

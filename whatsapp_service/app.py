@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -16,6 +17,7 @@ from shared.bus.ping import PingResponder
 from shared.bus.publisher import Publisher
 from shared.bus.snapshots import Snapshots
 from shared.db import DatabaseError, Pool, make_pool
+from shared.http_server import Server
 from shared.lifecycle import background_tasks, new_process_id, stop_on_signals
 from whatsapp_service.gateway.library import load_library, require_genuine_library
 from whatsapp_service.gateway.linked_client import Gateway
@@ -34,7 +36,7 @@ FLUSH_S: Final = 3.0
 RETRY_S: Final = 2.0
 
 
-async def run(settings: WhatsAppSettings) -> bool:
+async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
     """Until SIGINT or SIGTERM. False when a background task died: a supervisor starts us again."""
     stop = stop_on_signals()
     if settings.production:
@@ -60,7 +62,7 @@ async def run(settings: WhatsAppSettings) -> bool:
         async with background_tasks() as publishing, background_tasks() as working:
             publishing.start(publisher.run(), "publisher")
             working.start(PingResponder(redis, process_id).run(), "ping responder")
-            working.start(_serve(http, settings), "operator http")
+            working.start(_serve(http, listener), "operator http")
             working.start(
                 _work(supervisor, pool, redis, settings.store_url, process_id), "sessions"
             )
@@ -88,19 +90,11 @@ async def _work(
         tasks.create_task(supervisor.sweep(), name="sweep")
 
 
-async def _serve(http: OperatorHttp, settings: WhatsAppSettings) -> None:
-    server = uvicorn.Server(
-        uvicorn.Config(
-            http.app,
-            host=settings.whatsapp_host,
-            port=settings.whatsapp_port,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=1,
-        )
+async def _serve(http: OperatorHttp, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        http.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )
-    await server._serve()  # noqa: SLF001 - serve() would take the process's signals
+    await Server(config).serve(sockets=[listener])
 
 
 @contextlib.asynccontextmanager

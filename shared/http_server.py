@@ -1,0 +1,30 @@
+"""An HTTP server inside a process that has other work and handles its own signals."""
+
+import contextlib
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+
+
+class Server(uvicorn.Server):
+    """The process's signals are ours: it stops its own work before the server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(variables: str, host: str, port: int) -> socket.socket:
+    """A taken port or a foreign address ends the process with one line naming ``variables``."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        sys.stderr.write(f"{variables}: cannot listen on {host}:{port}: {error.strerror}\n")
+        raise SystemExit(1) from None
+    return listener
