@@ -123,6 +123,18 @@ async def test_a_refused_login_has_its_own_status(
     assert (await whatsapp.bus.status(status, SALON)).reason == reason
 
 
+async def test_a_banned_salon_may_link_another_number(whatsapp: WhatsApp) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    await whatsapp.phones.add_fault(FaultKind.BANNED, number=PHONE)
+    await whatsapp.phones.drop(PHONE)
+    await whatsapp.bus.status(SessionStatus.BANNED, SALON)
+
+    connected = await whatsapp.link_by_qr(SALON, OTHER_PHONE)
+
+    assert connected.phone_number == OTHER_PHONE
+    assert (await whatsapp.phones.stats()).online_devices == 1
+
+
 async def test_a_replaced_session_does_not_fight_back(whatsapp: WhatsApp) -> None:
     await whatsapp.link_by_qr(SALON, PHONE)
     [device] = (await whatsapp.phones.phone(PHONE)).devices

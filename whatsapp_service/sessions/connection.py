@@ -98,17 +98,17 @@ class Connection:
                 await self._on_opened()
             case SocketLost() | StreamFailed() | KeepAliveLost():
                 self._session.apply(ConnectionLost(_LOSSES[type(event)]))
-                self._reopen_in(LIBRARY_RETRIES_S)
+                self.reopen_in(LIBRARY_RETRIES_S)
             case LoggedOut():
                 await self._forget(SessionStatus.LOGGED_OUT, Reason.LOGGED_OUT)
             case Replaced():
                 await self._end(SessionStatus.REPLACED, Reason.REPLACED)
             case Banned(expires_in_s):
                 await self._end(SessionStatus.BANNED, Reason.TEMPORARY_BAN)
-                self._reopen_in(max(MIN_BAN_S, expires_in_s or UNKNOWN_BAN_S))
+                self.reopen_in(max(MIN_BAN_S, expires_in_s or UNKNOWN_BAN_S))
             case Outdated():
                 await self._end(SessionStatus.OUTDATED, Reason.CLIENT_OUTDATED)
-                self._reopen_in(OUTDATED_RETRY_S)
+                self.reopen_in(OUTDATED_RETRY_S)
             case Refused() | OpenFailed():
                 await self._on_not_opened(event)
 
@@ -133,9 +133,10 @@ class Connection:
         quick = self._failures < len(QUICK_RETRIES_S)
         delay_s = QUICK_RETRIES_S[self._failures] if quick else SLOW_RETRY_S
         self._failures += 1
-        self._reopen_in(delay_s * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+        self.reopen_in(delay_s * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
-    def _reopen_in(self, delay_s: float) -> None:
+    def reopen_in(self, delay_s: float) -> None:
+        """Close what there is and connect anew, after a while."""
         self._session.timers.set("reopen", delay_s, lambda: self._session.post(self._reopen))
 
     async def _reopen(self) -> None:

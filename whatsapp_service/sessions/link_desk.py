@@ -52,6 +52,10 @@ ANSWER_RESERVE_S: Final = 1.0
 """A command is answered this long before it expires, so that the answer is in time."""
 
 
+DEVICE_BEFORE_BACK_S: Final = 60.0
+"""A device that was there before a link attempt that came to nothing is tried again after this."""
+
+
 class LinkDesk:
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -60,6 +64,7 @@ class LinkDesk:
         self._codes = CodeDesk()
         self._qr: str | None = None
         self._qr_until = 0.0
+        self._device_before: DeviceJid | None = None
 
     @property
     def busy(self) -> bool:
@@ -126,6 +131,9 @@ class LinkDesk:
             return self._attempt
         session = self._session
         session.apply(LinkAsked())
+        # A banned or replaced device must not come back while another is being linked.
+        self._device_before, session.device = session.device, None
+        session.timers.cancel("reopen")
         services = session.services
         attempt = LinkAttempt(
             services.pool,
@@ -246,6 +254,9 @@ class LinkDesk:
             return
         self._forget(ErrorCode.PAIRING_CODE_FAILED)
         session.apply(LinkFailed(reason or Reason.LINKER_FAILED))
+        if self._device_before is not None:
+            session.device = self._device_before
+            session.reopen_in(DEVICE_BEFORE_BACK_S)
 
     def _forget(self, code: ErrorCode) -> None:
         """No QR, no code, nobody waiting, no timer of linking."""

@@ -117,6 +117,9 @@ class Session:
         self.apply(Restored(device.phone))
         await self._connection.open()
 
+    def reopen_in(self, delay_s: float) -> None:
+        self._connection.reopen_in(delay_s)
+
     async def stop(self) -> None:
         """Close everything in order; a page sees that a linked salon will be back."""
         done = asyncio.Event()
