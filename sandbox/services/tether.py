@@ -6,6 +6,7 @@ exec and may deadlock when the parent has threads.
 
     python -I -S tether.py PARENT_PID DEATH_SIGNAL UID GID PROGRAM [ARGUMENT ...]
 
+PROGRAM is a path: looking it up would make Python import, which it may not be allowed to any more.
 UID and GID of -1 mean: stay who we are. PR_SET_PDEATHSIG is set last, because the kernel clears
 it when the credentials change (prctl(2)).
 """
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
     if os.getppid() != parent_pid:
         return EXIT_PARENT_GONE
     try:
-        os.execvp(program[0], program)  # noqa: S606 - no shell is the point
+        os.execv(program[0], program)  # noqa: S606 - no shell is the point
     except OSError as error:
         sys.stderr.write(f"{program[0]}: {error.strerror}\n")
         return EXIT_NOT_STARTED
