@@ -13,7 +13,7 @@ UNKNOWN_MAX: Final = 200
 
 
 class Event(BaseModel):
-    """`sequence` grows by one with every event, so that a reader can ask for what is new."""
+    """`sequence` grows with every event, over restarts too, so that a reader can ask for more."""
 
     sequence: int
     at_ms: int
@@ -50,7 +50,7 @@ class Stats(BaseModel):
 
 class Journal:
     def __init__(self) -> None:
-        self._sequence = 0
+        self._sequence = now_ms()
         self._events: deque[Event] = deque(maxlen=EVENTS_MAX)
         self.counts: Counter[str] = Counter()
         self.logins: Counter[str] = Counter()

@@ -54,7 +54,7 @@ class StateFile:
         self._changed.set()
 
     async def keep(self) -> None:
-        while not self._closing:
+        while self._changed.is_set() or not self._closing:
             await self._changed.wait()
             await asyncio.sleep(SETTLE_S)
             self._changed.clear()
