@@ -45,7 +45,8 @@ async def _receipt(connection: "Connection", node: Node) -> bool:
 
 
 async def _presence(_connection: "Connection", node: Node) -> bool:
-    return node.text("type") in ("available", "unavailable")
+    # Without a type it means available.
+    return node.text("type") in ("", "available", "unavailable")
 
 
 async def _ack(_connection: "Connection", node: Node) -> bool:

@@ -1,78 +1,21 @@
-"""A bare neonize client in a process of its own: what the network is tried with."""
+"""A bare neonize client: the library alone, without the project's own code around it."""
 
 import asyncio
-import contextlib
-import json
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
 
-from tests.support.waiting import wait_until
-
-EVENT_TIMEOUT_S: Final = 20.0
-STOP_TIMEOUT_S: Final = 10.0
-
-Event = dict[str, Any]
-
-
-class NeonizeProcess:
-    """The test's end of it. Events have a `kind`: `qr`, `code`, `status` or an event's name."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self._events: list[Event] = []
-        self._read = 0
-
-    async def next(self, *kinds: str, timeout_s: float = EVENT_TIMEOUT_S) -> Event:
-        """Return the next event of these kinds, in order; those before it are passed over."""
-        await wait_until(lambda: self._find(kinds) is not None, timeout_s, "/".join(kinds))
-        index = self._find(kinds)
-        assert index is not None
-        self._read = index + 1
-        return self._events[index]
-
-    def kinds(self) -> list[str]:
-        """Everything that has happened so far."""
-        return [event["kind"] for event in self._events]
-
-    async def command(self, **command: Any) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(command).encode() + b"\n")
-        await self._process.stdin.drain()
-
-    async def ask_code(self, number: str) -> Event:
-        """Ask for a pairing code, as soon as the client can; return `code` or `code_error`."""
-        await self.command(pair=number)
-        return await self.next("code", "code_error")
-
-    async def follow(self, events: asyncio.StreamReader) -> None:
-        async for line in events:
-            self._events.append(json.loads(line))
-
-    async def end(self) -> None:
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await self._process.wait()
-
-    async def stop(self) -> None:
-        """End the session in good order."""
-        await self.command(stop=True)
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await self._process.wait()
-
-    def _find(self, kinds: tuple[str, ...]) -> int | None:
-        unread = range(self._read, len(self._events))
-        return next((index for index in unread if self._events[index]["kind"] in kinds), None)
+from tests.support.client_process import ClientProcess, follow
 
 
 @asynccontextmanager
-async def run_neonize(environment: dict[str, str], store: Path) -> AsyncIterator[NeonizeProcess]:
-    """Connect a client with an SQLite store; the process is gone at the end."""
+async def run_neonize(environment: dict[str, str], store: Path) -> AsyncIterator[ClientProcess]:
+    """Connect a client with an SQLite store; the process is gone at the end.
+
+    Events are `qr`, `code`, `code_error`, `status` (the end of linking) and neonize's own names.
+    """
     receiving, sending = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -94,12 +37,8 @@ async def run_neonize(environment: dict[str, str], store: Path) -> AsyncIterator
     pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(events), os.fdopen(receiving, "rb")
     )
-    neonize = NeonizeProcess(process)
-    following = asyncio.create_task(neonize.follow(events), name="neonize-events")
     try:
-        yield neonize
+        async with follow(process, events) as client:
+            yield client
     finally:
-        await neonize.end()
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await following
         pipe.close()

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.neonize_process import NeonizeProcess, run_neonize
+from tests.support.baileys_process import baileys
+from tests.support.client_process import ClientProcess
+from tests.support.neonize_process import run_neonize
 from tests.support.whatsapp_network import (
     WhatsAppNetwork,
     whatsapp_network,
     whatsapp_network_process,
 )
 
-__all__ = ["whatsapp_network", "whatsapp_network_process"]
+__all__ = ["baileys", "whatsapp_network", "whatsapp_network_process"]
 
 NUMBER = "79990000001"
 
@@ -27,7 +29,7 @@ async def number(whatsapp_network: WhatsAppNetwork) -> str:
 @pytest.fixture
 async def neonize(
     whatsapp_network: WhatsAppNetwork, tmp_path: Path
-) -> AsyncIterator[NeonizeProcess]:
+) -> AsyncIterator[ClientProcess]:
     """Start a client that is not linked."""
     async with run_neonize(whatsapp_network.environment, tmp_path / "store.db") as client:
         yield client
@@ -35,8 +37,8 @@ async def neonize(
 
 @pytest.fixture
 async def linked(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
-) -> NeonizeProcess:
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
+) -> ClientProcess:
     """Link the client to the phone, as device 1."""
     await whatsapp_network.control.scan(number, (await neonize.next("qr"))["qr"])
     await neonize.next("Connected")

@@ -9,7 +9,8 @@ import segno
 
 from sandbox.whatsapp_network.control_client import ControlError
 from sandbox.whatsapp_network.faults import FaultKind
-from tests.support.neonize_process import NeonizeProcess, run_neonize
+from tests.support.client_process import ClientProcess
+from tests.support.neonize_process import run_neonize
 from tests.support.waiting import wait_until
 from tests.support.whatsapp_network import WhatsAppNetwork
 
@@ -17,7 +18,7 @@ OTHER_NUMBER = "79990000002"
 
 
 async def test_links_by_qr(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     linked = await control.scan(number, (await neonize.next("qr"))["qr"])
@@ -31,7 +32,7 @@ async def test_links_by_qr(
 
 
 async def test_new_device_understands_the_phones_first_sync(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
 ) -> None:
     await whatsapp_network.control.scan(number, (await neonize.next("qr"))["qr"])
     history = await neonize.next("HistorySync")
@@ -39,7 +40,7 @@ async def test_new_device_understands_the_phones_first_sync(
 
 
 async def test_links_by_picture_of_the_qr(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
 ) -> None:
     picture = io.BytesIO()
     segno.make((await neonize.next("qr"))["qr"]).save(picture, kind="png", scale=4)
@@ -48,7 +49,7 @@ async def test_links_by_picture_of_the_qr(
 
 
 async def test_links_by_the_qr_on_the_screen(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.show_screen((await neonize.next("qr"))["qr"], "Салон")
@@ -57,7 +58,7 @@ async def test_links_by_the_qr_on_the_screen(
 
 
 async def test_links_by_code_after_a_mistyped_one(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await neonize.next("qr")
@@ -73,7 +74,7 @@ async def test_links_by_code_after_a_mistyped_one(
 
 
 async def test_code_serves_the_number_it_was_asked_for(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.create_phone(OTHER_NUMBER)
@@ -86,7 +87,7 @@ async def test_code_serves_the_number_it_was_asked_for(
 
 
 async def test_code_for_a_number_without_whatsapp_is_refused(
-    whatsapp_network: WhatsAppNetwork, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, neonize: ClientProcess
 ) -> None:
     await neonize.next("qr")
     assert (await neonize.ask_code(OTHER_NUMBER))["kind"] == "code_error"
@@ -95,7 +96,7 @@ async def test_code_for_a_number_without_whatsapp_is_refused(
 
 
 async def test_code_expires(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.change_settings(pairing_code_s=0)
@@ -122,7 +123,7 @@ async def test_qr_expires_and_the_stream_ends_with_the_last_one(
 
 
 async def test_spoilt_proof_of_the_phone_is_noticed_by_the_client(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.add_fault(FaultKind.BAD_PAIRING, number=number, times=1)
@@ -134,7 +135,7 @@ async def test_spoilt_proof_of_the_phone_is_noticed_by_the_client(
 
 
 async def test_two_phones_cannot_take_one_offer(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.create_phone(OTHER_NUMBER)
@@ -149,7 +150,7 @@ async def test_two_phones_cannot_take_one_offer(
 
 
 async def test_client_that_gives_up_takes_its_qr_along(
-    whatsapp_network: WhatsAppNetwork, number: str, neonize: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, neonize: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     qr = (await neonize.next("qr"))["qr"]

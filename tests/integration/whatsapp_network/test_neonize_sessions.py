@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from sandbox.whatsapp_network.faults import FaultKind
-from tests.support.neonize_process import NeonizeProcess, run_neonize
+from tests.support.client_process import ClientProcess
+from tests.support.neonize_process import run_neonize
 from tests.support.waiting import wait_until
 from tests.support.whatsapp_network import WhatsAppNetwork
 
 
 async def test_reconnects_after_the_connection_was_dropped(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     assert await control.drop(number) == 1
@@ -22,7 +23,7 @@ async def test_reconnects_after_the_connection_was_dropped(
 
 
 async def test_unlinked_on_the_phone(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.unlink(number, 1)
@@ -32,7 +33,7 @@ async def test_unlinked_on_the_phone(
 
 
 async def test_device_unlinked_while_away_is_refused(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess, tmp_path: Path
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess, tmp_path: Path
 ) -> None:
     control = whatsapp_network.control
     await linked.end()
@@ -43,7 +44,7 @@ async def test_device_unlinked_while_away_is_refused(
 
 
 async def test_client_that_logs_out_is_unlinked(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await linked.command(logout=True)
@@ -55,7 +56,7 @@ async def test_client_that_logs_out_is_unlinked(
 
 
 async def test_replaced_by_a_second_login_of_the_same_device(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess, tmp_path: Path
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess, tmp_path: Path
 ) -> None:
     async with run_neonize(whatsapp_network.environment, tmp_path / "store.db") as second:
         await second.next("Connected")
@@ -66,14 +67,14 @@ async def test_replaced_by_a_second_login_of_the_same_device(
 
 
 async def test_replaced_on_demand(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess
 ) -> None:
     await whatsapp_network.control.replace(number, 1)
     await linked.next("StreamReplaced")
 
 
 async def test_banned(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.add_fault(FaultKind.BANNED, number=number, expire_s=3600)
@@ -83,7 +84,7 @@ async def test_banned(
 
 
 async def test_outdated(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.add_fault(FaultKind.OUTDATED)
@@ -102,7 +103,7 @@ async def test_new_client_that_is_outdated_gets_no_qr(
 
 @pytest.mark.parametrize("reason", [401, 403, 406])
 async def test_refused_for_good(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess, reason: int
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess, reason: int
 ) -> None:
     control = whatsapp_network.control
     await control.add_fault(FaultKind.REFUSED, number=number, reason=reason, times=1)
@@ -112,7 +113,7 @@ async def test_refused_for_good(
 
 
 async def test_refused_by_a_conflict(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.add_fault(FaultKind.REFUSED, number=number, reason=409, times=1)
@@ -122,7 +123,7 @@ async def test_refused_by_a_conflict(
 
 @pytest.mark.parametrize("reason", [500, 503])
 async def test_refused_for_a_moment(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess, reason: int
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess, reason: int
 ) -> None:
     control = whatsapp_network.control
     await control.add_fault(FaultKind.REFUSED, number=number, reason=reason, times=1)
@@ -133,7 +134,7 @@ async def test_refused_for_a_moment(
 
 
 async def test_dropped_at_login(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.add_fault(FaultKind.DROPPED, number=number, times=1)
@@ -143,7 +144,7 @@ async def test_dropped_at_login(
 
 
 async def test_unreachable_for_a_while(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     fault = await control.add_fault(FaultKind.UNREACHABLE)
@@ -155,7 +156,7 @@ async def test_unreachable_for_a_while(
 
 
 async def test_slow_network_still_connects(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess
 ) -> None:
     control = whatsapp_network.control
     await control.add_fault(FaultKind.SLOW, number=number, delay_s=0.2)
@@ -164,7 +165,7 @@ async def test_slow_network_still_connects(
 
 
 async def test_linked_client_connects_again_after_everything_was_restarted(
-    whatsapp_network: WhatsAppNetwork, number: str, linked: NeonizeProcess, tmp_path: Path
+    whatsapp_network: WhatsAppNetwork, number: str, linked: ClientProcess, tmp_path: Path
 ) -> None:
     await linked.stop()
     port = whatsapp_network.chat_port
@@ -179,7 +180,7 @@ async def test_linked_client_connects_again_after_everything_was_restarted(
 
 
 async def test_running_client_comes_back_after_the_network_was_restarted(
-    whatsapp_network: WhatsAppNetwork, linked: NeonizeProcess
+    whatsapp_network: WhatsAppNetwork, linked: ClientProcess
 ) -> None:
     await whatsapp_network.stop()
     await linked.next("Disconnected")
