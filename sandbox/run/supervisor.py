@@ -70,5 +70,5 @@ def _check_alive(child: Child) -> None:
 
 def _where_to_look(child: Child) -> str:
     if child.spec.log_path is not None:
-        return f"Its log is {child.spec.log_path}."
+        return f"Its log is {child.spec.log_path}; `make reset-data` starts over without the data."
     return "What it said is above."
