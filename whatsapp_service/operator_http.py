@@ -7,12 +7,12 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from shared.bus.connection import BusError
 from shared.bus.publisher import Publisher
 from shared.db import Pool, measure_latency_ms
 from shared.phone import mask_phone
@@ -64,7 +64,7 @@ class OperatorHttp:
         try:
             async with asyncio.timeout(CHECK_S):
                 return bool(await self._redis.ping())
-        except (RedisError, TimeoutError, OSError):
+        except (BusError, TimeoutError, OSError):
             return False
 
 

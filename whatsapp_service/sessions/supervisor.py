@@ -7,8 +7,8 @@ from typing import Final
 
 import structlog
 from prometheus_client import Gauge
-from redis.exceptions import RedisError
 
+from shared.bus.connection import BusError
 from shared.bus.snapshots import Snapshots
 from shared.company_id import SessionId
 from shared.errors import ErrorCode
@@ -128,7 +128,7 @@ class Supervisor:
                     if session.state == State():
                         session.apply(LinkAsked())
                         session.apply(LinkFailed(Reason.SERVICE_STOPPED))
-        except RedisError as error:
+        except BusError as error:
             _log.warning("orphans_not_ended", error=type(error).__name__)
 
     async def _restore_one(self, stored: StoredDevice) -> None:
