@@ -47,8 +47,6 @@ class Network:
 
     async def forget_everything(self) -> None:
         """Be as new: no phones, links, faults or counts; the root key stays."""
-        for connection in self.connections:
-            connection.abort()
         async with asyncio.timeout(self.settings.request_deadline_s):
             await self._all_gone()
         self.settings = NetworkSettings()
@@ -57,8 +55,11 @@ class Network:
         self.changed()
 
     async def _all_gone(self) -> None:
-        while self.connections:
-            await asyncio.gather(*(connection.closed.wait() for connection in self.connections))
+        # Clients that come back meanwhile are cut off too.
+        while current := tuple(self.connections):
+            for connection in current:
+                connection.abort()
+            await asyncio.gather(*(connection.closed.wait() for connection in current))
 
     def accounts(self) -> list[Account]:
         return list(self._accounts.values())

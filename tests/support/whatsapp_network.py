@@ -41,7 +41,12 @@ class NetworkProcess:
         self.ready = json.loads(self._ready_line(self._process))
 
     def ensure_started(self) -> None:
-        if self._process is None or self._process.poll() is not None:
+        """Start it when a test has stopped it; fail when it ended by itself."""
+        process = self._process
+        if process is not None and process.poll() is not None:
+            self._process = None
+            pytest.fail(f"the network ended with {process.returncode}:\n{self.log()}")
+        if process is None:
             self.start()
 
     def stop(self) -> None:
@@ -59,8 +64,8 @@ class NetworkProcess:
 
     def _ready_line(self, process: subprocess.Popen[bytes]) -> bytes:
         assert process.stdout
-        select.select([process.stdout], [], [], START_TIMEOUT_S)
-        line = process.stdout.readline() if process.poll() is None else b""
+        readable, _, _ = select.select([process.stdout], [], [], START_TIMEOUT_S)
+        line = process.stdout.readline() if readable else b""
         if not line:
             process.kill()
             pytest.fail(f"the network did not start:\n{self.log()}")
