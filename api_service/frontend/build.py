@@ -200,6 +200,8 @@ def main() -> int:
     except FrontendBuildError as error:
         print(f"frontend: {error}", file=sys.stderr)  # noqa: T201 - this is a command
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
