@@ -183,7 +183,10 @@ def _create_cluster(setup: PostgresSetup, programs: Path) -> None:
         password_file.unlink()
     if made.returncode != 0:
         complaint = (made.stderr.strip().splitlines() or ["initdb said nothing."])[-1]
-        raise SandboxError(f"Postgres data could not be created: {complaint}", "Is the disk full?")
+        raise SandboxError(
+            f"Postgres data could not be created in {setup.folder}: {complaint.removesuffix('.')}.",
+            "Choose another folder with AIADMIN_DATA_DIR, or set DATABASE_URL.",
+        )
     unfinished.rename(setup.data_folder)
 
 
