@@ -145,7 +145,8 @@ async def test_two_phones_cannot_take_one_offer(
     )
     refused = [result for result in results if isinstance(result, ControlError)]
 
-    assert [error.code for error in refused] == ["LINK_BUSY"] or refused[0].code == "QR_EXPIRED"
+    assert len(refused) == 1
+    assert refused[0].code in ("LINK_BUSY", "QR_EXPIRED")
     assert (await control.stats()).pairings == 1
 
 
