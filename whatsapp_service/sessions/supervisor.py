@@ -12,7 +12,7 @@ from shared.bus.connection import BusError
 from shared.bus.snapshots import Snapshots
 from shared.company_id import SessionId
 from shared.errors import ErrorCode
-from shared.messages.commands import Command, RequestPairingCode
+from shared.messages.commands import Command
 from shared.messages.status import Reason
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.sessions.session import Services, Session
@@ -48,10 +48,11 @@ class Supervisor:
         await self._session(command.company_id).submit(command)
 
     async def refuse(self, command: Command, code: ErrorCode) -> None:
-        """Answer a command that will not be carried out."""
+        """Answer a command that will not be carried out.
+
+        Its sender has told the page long ago, so this is no news for pages.
+        """
         session = self._session(command.company_id)
-        if isinstance(command, RequestPairingCode):
-            session.voice.code_refused(session.state, command.command_id, code)
         session.voice.result(session.state, command.command_id, code)
 
     async def restore(self) -> None:
