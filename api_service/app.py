@@ -164,7 +164,7 @@ class _Parts:
         try:
             yield
         finally:
-            self.connections.clear()
+            await self.connections.close()
             await self.sockets.shutdown()
             await self.tasks.stop()
             await self.database.close()
@@ -184,6 +184,7 @@ def build_app(settings: ApiSettings) -> Application:
             Exception: answer_error,
         },
     )
+    asgi.router.redirect_slashes = False
     return Application(asgi, parts.tasks, parts.sockets, parts.connections)
 
 

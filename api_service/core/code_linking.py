@@ -82,13 +82,12 @@ class CodeLinking:
 
     @contextlib.asynccontextmanager
     async def _locked(self, session_id: SessionId) -> AsyncIterator[bool]:
+        """Released also when we are cancelled before we have learned that it is ours."""
         owner = new_id()
-        owned = await self._lock.acquire(session_id, owner, self._deadline_s + LOCK_RESERVE_S)
         try:
-            yield owned
+            yield await self._lock.acquire(session_id, owner, self._deadline_s + LOCK_RESERVE_S)
         finally:
-            if owned:
-                await self._release(session_id, owner)
+            await self._release(session_id, owner)
 
     async def _release(self, session_id: SessionId, owner: str) -> None:
         try:

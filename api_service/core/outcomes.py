@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from shared.company_id import SessionId
+from shared.lifecycle import raise_if_cancelled
 from shared.messages.events import AnySessionEvent
 
 T_co = TypeVar("T_co", covariant=True)
@@ -24,6 +25,7 @@ class Expectation(Generic[T_co]):
 
     async def outcome(self, timeout_s: float) -> T_co:
         """Raises TimeoutError."""
+        raise_if_cancelled()
         async with asyncio.timeout(timeout_s):
             return await self._outcome
 

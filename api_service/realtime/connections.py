@@ -20,10 +20,14 @@ SocketId = NewType("SocketId", str)
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One page. Its tasks end with it; of one name there is one at a time."""
+    """One page. Its tasks end with it; of one name there is one at a time.
+
+    ``running``: tasks of all pages, those among them that are ending.
+    """
 
     sid: SocketId
     registration: Registration
+    running: set[asyncio.Task[None]]
     refusals: int = 0
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -38,6 +42,7 @@ class Connection:
             return False
         task = asyncio.create_task(work, name=f"{name} {self.session_id}")
         self._tasks[name] = task
+        self.running.add(task)
         task.add_done_callback(lambda done: self._ended(name, done))
         return True
 
@@ -49,6 +54,7 @@ class Connection:
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         self._tasks.pop(name, None)
+        self.running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("connection_task_failed", task=name, exc_info=error)
             capture(error, operation=name)
@@ -68,14 +74,17 @@ class Connections:
     def __init__(self) -> None:
         self._by_sid: dict[SocketId, Connection] = {}
         self._audiences: dict[SessionId, Audience] = {}
+        self._running: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._by_sid)
 
-    def add(self, connection: Connection) -> None:
-        self._by_sid[connection.sid] = connection
-        self._audiences.setdefault(connection.session_id, Audience()).sids.add(connection.sid)
+    def add(self, sid: SocketId, registration: Registration) -> Connection:
+        connection = Connection(sid, registration, self._running)
+        self._by_sid[sid] = connection
+        self._audiences.setdefault(connection.session_id, Audience()).sids.add(sid)
         _open.set(len(self))
+        return connection
 
     def get(self, sid: SocketId) -> Connection | None:
         return self._by_sid.get(sid)
@@ -92,9 +101,11 @@ class Connections:
         _open.set(len(self))
         connection.stop()
 
-    def clear(self) -> None:
+    async def close(self) -> None:
+        """Remove all, and wait for the end of what was being done for them."""
         for sid in list(self._by_sid):
             self.remove(sid)
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     def audience(self, session_id: SessionId) -> Audience | None:
         """None when no page of the salon is here."""

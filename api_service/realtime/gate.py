@@ -5,6 +5,7 @@ open, and takes an event that a client names ``connect`` for the connection itse
 text packets of three kinds: connect, disconnect and event.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -38,10 +39,23 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await self._engine(scope, _checked_frames(receive), send)
-        elif scope["type"] == "http" and scope["method"] == "POST":
+        elif scope["method"] == "POST":
             await self._post(scope, receive, send)
         else:
-            await self._engine(scope, receive, send)
+            await self._poll(scope, receive, send)
+
+    async def _poll(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A page that gives up its poll has gone; the engine would hold it until a ping fails."""
+        polling = asyncio.ensure_future(self._engine(scope, _replayed(b""), send))
+        leaving = asyncio.ensure_future(_wait_for_leave(receive))
+        try:
+            await asyncio.wait({polling, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (polling, leaving):
+                task.cancel()
+            await asyncio.gather(polling, leaving, return_exceptions=True)
+        if not polling.cancelled():
+            polling.result()
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read_body(receive)
@@ -68,6 +82,11 @@ def _checked_frames(receive: Receive) -> Receive:
         return {"type": "websocket.disconnect", "code": _UNSUPPORTED_DATA}
 
     return next_frame
+
+
+async def _wait_for_leave(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import socketio
@@ -79,8 +80,7 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
         # The page may have gone while Redis was asked, and then nobody would tell us again.
         if not self.server.manager.is_connected(sid, NAMESPACE):
             return
-        connection = Connection(sid, registration)
-        self._desk.connections.add(connection)
+        connection = self._desk.connections.add(sid, registration)
         connection.start("token expiry", self._expire(connection))
         await self.enter_room(sid, keys.salon_room(registration.salon_id))
         await self._greet(connection)
@@ -128,7 +128,7 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
         """Without payload. Asking again while one request is under way changes nothing."""
         if len(arguments) > 1 or any(argument not in (None, {}) for argument in arguments):
             return False
-        work = self._settle(connection, self._give_qr(connection), payloads.error)
+        work = self._settle(connection, partial(self._give_qr, connection), payloads.error)
         connection.start("request-qr", work)
         return True
 
@@ -142,7 +142,7 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
         except AppError as refusal:
             await self._tell(connection.sid, refused(refusal))
             return True
-        work = self._settle(connection, self._give_code(connection, phone), refused)
+        work = self._settle(connection, partial(self._give_code, connection, phone), refused)
         if not connection.start("request-pairing-code", work):
             await self._tell(connection.sid, refused(AppError(ErrorCode.REQUEST_IN_PROGRESS)))
         return True
@@ -163,12 +163,12 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
     async def _settle(
         self,
         connection: Connection,
-        work: Coroutine[Any, Any, None],
+        work: Callable[[], Awaitable[None]],
         told_as: Callable[[AppError], Told],
     ) -> None:
         """The border of a request: every failure reaches the page once."""
         try:
-            await work
+            await work()
         except AppError as failure:
             if failure.code is ErrorCode.ALREADY_CONNECTED:
                 await self._greet(connection)

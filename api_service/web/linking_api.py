@@ -31,7 +31,7 @@ class LinkingApi:
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/marketplace/api/qr", self._qr, methods=["POST"]),
-            Route("/marketplace/api/status/{session_id}", self._status),
+            Route("/marketplace/api/status/{session_id:path}", self._status),
         ]
 
     async def _qr(self, request: Request) -> JSONResponse:

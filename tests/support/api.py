@@ -6,14 +6,12 @@ import contextlib
 import hashlib
 import hmac
 import json
-import secrets
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
-import socketio
 from pydantic import SecretStr
 
 from api_service.__main__ import Server, listen, uvicorn_config
@@ -27,7 +25,6 @@ from tests.support.waiting import wait_until
 JWT_SECRET: Final = "test-jwt-secret-0123456789-abcdefghij"
 PARTNER_TOKEN: Final = "test-partner-token-0123456789"
 HEALTH_TOKEN: Final = "test-health-token-0123456789-abcdefg"
-NAMESPACE: Final = "/marketplace"
 
 
 def api_settings(database_url: str, redis_url: str, **changes: Any) -> ApiSettings:
@@ -94,54 +91,3 @@ async def running_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
 def _port_of(listener: socket.socket) -> int:
     port: int = listener.getsockname()[1]
     return port
-
-
-class Page:
-    """An onboarding page, as python-socketio's client; remembers all that it was told."""
-
-    def __init__(self) -> None:
-        self.client = socketio.AsyncClient(reconnection=False)
-        self.told: list[tuple[str, Any]] = []
-        self.client.on("*", self._on_event, namespace=NAMESPACE)
-
-    async def _on_event(self, event: str, *arguments: Any) -> None:
-        self.told.append((event, arguments[0] if arguments else None))
-
-    async def open(self, url: str, **options: Any) -> None:
-        await self.client.connect(url, namespaces=[NAMESPACE], wait_timeout=5, **options)
-
-    async def ask(self, event: str, *payload: Any) -> None:
-        data = payload[0] if len(payload) == 1 else (payload or None)
-        await self.client.emit(event, data, namespace=NAMESPACE)
-
-    def all(self, event: str) -> list[Any]:
-        return [payload for name, payload in self.told if name == event]
-
-    async def next(self, event: str, count: int = 1) -> Any:
-        """The ``count``-th payload of that name, once it is there."""
-        await wait_until(lambda: len(self.all(event)) >= count, what=f"{event} no. {count}")
-        return self.all(event)[count - 1]
-
-    @property
-    def in_namespace(self) -> bool:
-        return NAMESPACE in self.client.namespaces
-
-    async def close(self) -> None:
-        await self.client.disconnect()
-
-
-@contextlib.asynccontextmanager
-async def open_page(url: str, token: str | None, **options: Any) -> AsyncIterator[Page]:
-    page = Page()
-    options.setdefault("transports", ["websocket"])
-    if token is not None:
-        options.setdefault("auth", {"token": token})
-    await page.open(url, **options)
-    try:
-        yield page
-    finally:
-        await page.close()
-
-
-def new_salon() -> int:
-    return secrets.randbelow(900_000_000) + 1_000

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
 
 from api_service.core.tokens import Tokens
 from api_service.settings import ApiSettings
@@ -30,8 +31,9 @@ USER = {
 
 
 def rows(database_url: str, table: str) -> list[dict[str, Any]]:
+    statement = SQL("SELECT * FROM {} ORDER BY id").format(Identifier(table))
     with psycopg.connect(database_url, row_factory=dict_row) as connection:
-        return connection.execute(f"SELECT * FROM {table} ORDER BY id".encode()).fetchall()
+        return connection.execute(statement).fetchall()
 
 
 async def test_a_signed_redirect_registers_the_salon_and_leads_to_the_page(

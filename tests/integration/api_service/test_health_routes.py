@@ -4,12 +4,12 @@ import pytest
 
 from api_service.settings import ApiSettings
 from tests.support.api import HEALTH_TOKEN, RunningApi, api_settings, running_api
-from tests.support.whatsapp_side import WhatsAppSide
 
 DETAILS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}
 
 
-async def test_healthy_with_everything_there(api: RunningApi, whatsapp: WhatsAppSide) -> None:
+@pytest.mark.usefixtures("whatsapp")
+async def test_healthy_with_everything_there(api: RunningApi) -> None:
     answer = await api.http.get("/health")
 
     assert answer.status_code == 200
@@ -34,9 +34,8 @@ async def test_warns_without_the_whatsapp_process(api: RunningApi) -> None:
     assert answer.json()["checks"]["whatsapp"]["reachable"] is False
 
 
-async def test_ping_travels_through_the_whatsapp_process(
-    api: RunningApi, whatsapp: WhatsAppSide
-) -> None:
+@pytest.mark.usefixtures("whatsapp")
+async def test_ping_travels_through_the_whatsapp_process(api: RunningApi) -> None:
     answer = await api.http.get("/health/pubsub?timeout=5000")
 
     assert answer.status_code == 200
@@ -56,9 +55,9 @@ async def test_ping_without_an_answer_is_a_timeout(api: RunningApi) -> None:
     assert body["suggestion"]
 
 
-@pytest.mark.parametrize("timeout", ["0", "-1", "abc", "30001", "1e3", "٣", "9" * 50, ""])
-async def test_odd_timeouts_are_refused(api: RunningApi, timeout: str) -> None:
-    answer = await api.http.get("/health/pubsub", params={"timeout": timeout})
+@pytest.mark.parametrize("asked", ["0", "-1", "abc", "30001", "1e3", "٣", "9" * 50, ""])
+async def test_odd_timeouts_are_refused(api: RunningApi, asked: str) -> None:
+    answer = await api.http.get("/health/pubsub", params={"timeout": asked})
 
     assert answer.status_code == 400
     assert answer.json()["code"] == "INVALID_REQUEST"
