@@ -146,12 +146,16 @@ async def test_two_numbers_at_once_give_one_code_and_one_refusal(whatsapp: Whats
     await whatsapp.phones.create_phone(PHONE)
     await whatsapp.phones.create_phone(OTHER_PHONE)
 
-    await whatsapp.bus.request_code(SALON, PHONE)
-    await whatsapp.bus.request_code(SALON, OTHER_PHONE)
+    asked = {
+        PHONE: await whatsapp.bus.request_code(SALON, PHONE),
+        OTHER_PHONE: await whatsapp.bus.request_code(SALON, OTHER_PHONE),
+    }
 
     error = await whatsapp.bus.event(PairingCodeError, SALON)
+    code = await whatsapp.bus.event(PairingCode, SALON)
     assert error.code is ErrorCode.REQUEST_IN_PROGRESS
-    assert (await whatsapp.bus.event(PairingCode, SALON)).phone_number == PHONE
+    assert asked[code.phone_number] == code.command_id
+    assert {code.command_id, error.command_id} == set(asked.values())
 
 
 @pytest.mark.timeout(150)
