@@ -24,6 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 Engine = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_PACKET_BYTES: Final = 16 * 1024
+MAX_DRAINED_BYTES: Final = 2 * 1024 * 1024
 _SEPARATOR: Final = "\x1e"
 _RESERVED: Final = frozenset({"connect", "disconnect", "connect_error", "error"})
 _UNSUPPORTED_DATA: Final = 1003
@@ -90,17 +91,21 @@ async def _wait_for_leave(receive: Receive) -> None:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """None when it is larger than anything a page sends; a client that went away sent nothing."""
-    body = b""
+    """None when it is larger than anything a page sends; a client that went away sent nothing.
+
+    What is too large is read on for a while, or the client would see a reset and not our answer.
+    """
+    body, size = b"", 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return b""
-        body += bytes(message.get("body", b""))
-        if len(body) > MAX_PACKET_BYTES:
-            return None
-        if not message.get("more_body"):
-            return body
+        chunk = bytes(message.get("body", b""))
+        size += len(chunk)
+        if size <= MAX_PACKET_BYTES:
+            body += chunk
+        if size > MAX_DRAINED_BYTES or not message.get("more_body"):
+            return body if size <= MAX_PACKET_BYTES else None
 
 
 def _replayed(body: bytes) -> Receive:
@@ -128,8 +133,10 @@ def _fault_of_packet(text: str) -> str | None:
     if int(text[0]) != engine_packet.MESSAGE:
         return None
     try:
-        outer = engine_packet.Packet(encoded_packet=text)
-        inner = socket_packet.Packet(encoded_packet=outer.data)
+        data = engine_packet.Packet(encoded_packet=text).data
+        if not isinstance(data, str):
+            return "not_a_packet"
+        inner = socket_packet.Packet(encoded_packet=data)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return "not_a_packet"
     return _fault_of_inner(inner)
