@@ -27,7 +27,7 @@ _MASKS: Final = (
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), "<token>"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), r"\1 <masked>"),
     (
-        re.compile(r"(?i)([?&](?:token|user_data|user_data_sign|sid|code)=)[^&\s\"']+"),
+        re.compile(r"(?i)((?:[?&]|\b)(?:token|user_data|user_data_sign|sid|code)=)[^&\s\"']+"),
         r"\1<masked>",
     ),
     (re.compile(r"(\w+://)[^/\s:@]*:[^/\s@]+@"), r"\1<masked>@"),
@@ -128,7 +128,6 @@ def configure_sentry(settings: CommonSettings, component: str) -> None:
     sentry_sdk.init(
         dsn=dsn,
         environment=settings.environment.value,
-        send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
         before_send=_mask_sentry,

@@ -1,0 +1,100 @@
+"""A bad setting stops the process with one line that names the variable and hides the value."""
+
+import pytest
+
+from api_service.settings import ApiSettings
+from shared.settings import EXIT_CONFIGURATION, CommonSettings, load_settings
+from whatsapp_service.settings import WhatsAppSettings
+
+STRONG = "5f2c9d0a7be1384610aa4c77de90b3f2"
+GOOD = {
+    "ENVIRONMENT": "production",
+    "DATABASE_URL": "postgresql://ai:pw@db/x",
+    "REDIS_URL": "redis://cache/0",
+    "JWT_SECRET": STRONG,
+    "YCLIENTS_PARTNER_TOKEN": "tk3v9x0qpl2mz8ry1c7d",
+    "YCLIENTS_APP_ID": "77",
+    "PUBLIC_URL": "https://connect.example.com",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for model in (ApiSettings, WhatsAppSettings):
+        for name in model.model_fields:
+            monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("environment")
+def test_good_settings_are_read() -> None:
+    assert load_settings(ApiSettings).jwt_secret.get_secret_value() == STRONG
+    assert load_settings(WhatsAppSettings).production
+
+
+@pytest.mark.parametrize(
+    ("model", "variable", "value"),
+    [
+        (ApiSettings, "JWT_SECRET", None),
+        (ApiSettings, "JWT_SECRET", "short"),
+        (ApiSettings, "JWT_SECRET", "ab" * 16),
+        (ApiSettings, "YCLIENTS_PARTNER_TOKEN", None),
+        (ApiSettings, "PUBLIC_URL", "connect.example.com/x"),
+        (ApiSettings, "API_PORT", "70000"),
+        (ApiSettings, "CORS_ORIGINS", "https://a.example,nonsense"),
+        (WhatsAppSettings, "DATABASE_URL", None),
+        (WhatsAppSettings, "DATABASE_URL", "mysql://secretpassword@db/x"),
+        (WhatsAppSettings, "REDIS_URL", "secretpassword"),
+        (WhatsAppSettings, "WHATSAPP_STORE_URL", "sqlite:///secretpassword"),
+        (WhatsAppSettings, "ENVIRONMENT", "staging"),
+        (WhatsAppSettings, "LOG_LEVEL", "loud"),
+        (WhatsAppSettings, "LINKER_CAPACITY", "0"),
+    ],
+)
+def test_a_bad_one_is_named_in_one_line(
+    model: type[CommonSettings],
+    variable: str,
+    value: str | None,
+    environment: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if value is None:
+        environment.delenv(variable)
+    else:
+        environment.setenv(variable, value)
+
+    with pytest.raises(SystemExit) as stopped:
+        load_settings(model)
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert stopped.value.code == EXIT_CONFIGURATION
+    assert line.startswith("configuration: ")
+    assert variable in line
+    assert "secretpassword" not in line
+
+
+def test_outside_production_secrets_may_be_absent(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("ENVIRONMENT", "development")
+    environment.delenv("JWT_SECRET")
+
+    assert "JWT_SECRET" in load_settings(ApiSettings).missing
+
+
+@pytest.mark.parametrize(
+    ("database_url", "store_url", "expected"),
+    [
+        ("postgresql://u:p@h/d", "", "postgres://u:p@h/d?sslmode=disable"),
+        ("postgresql://u:p@h/d?sslmode=require", "", "postgres://u:p@h/d?sslmode=require"),
+        ("postgres://u@h/d?x=1", "", "postgres://u@h/d?x=1&sslmode=disable"),
+        ("postgresql://u@h/d", "postgresql://u@o/e", "postgres://u@o/e?sslmode=disable"),
+    ],
+)
+def test_the_librarys_store_url(
+    database_url: str, store_url: str, expected: str, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("DATABASE_URL", database_url)
+    environment.setenv("WHATSAPP_STORE_URL", store_url)
+
+    assert load_settings(WhatsAppSettings).store_url == expected
