@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api_service.web.headers import PRIVATE
+from api_service.web.answers import json_answer
 from shared.bus.connection import BusError
 from shared.db import DatabaseError
 from shared.errors import AppError, ErrorCode
@@ -26,13 +26,13 @@ def error_body(error: AppError) -> dict[str, object]:
 
 
 def json_error(error: AppError) -> JSONResponse:
-    headers = dict(PRIVATE)
+    headers: dict[str, str] = {}
     if error.http_status == 401:  # noqa: PLR2004 - RFC 9110 wants the challenge with a 401
         headers["WWW-Authenticate"] = "Bearer"
     retry_after = error.context.get("retry_after")
     if isinstance(retry_after, int):
         headers["Retry-After"] = str(retry_after)
-    return JSONResponse(error_body(error), status_code=error.http_status, headers=headers)
+    return json_answer(error_body(error), error.http_status, headers)
 
 
 def as_app_error(error: Exception) -> AppError:
@@ -53,11 +53,7 @@ async def answer_http_exception(_request: Request, error: Exception) -> Response
     """What the router itself refuses: unknown paths and methods."""
     assert isinstance(error, HTTPException)
     code = ErrorCode.NOT_FOUND if error.status_code == 404 else ErrorCode.INVALID_REQUEST  # noqa: PLR2004 - the HTTP status itself
-    return JSONResponse(
-        error_body(AppError(code)),
-        status_code=error.status_code,
-        headers={**PRIVATE, **(error.headers or {})},
-    )
+    return json_answer(error_body(AppError(code)), error.status_code, error.headers)
 
 
 HANDLED = (AppError, DatabaseError, BusError, TimeoutError)

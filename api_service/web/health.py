@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from api_service.core.health import CHECK_S, Health, HealthChecks, iso, worst
 from api_service.core.session_report import SessionReport
+from api_service.web.answers import json_answer
 from shared.bus.connection import BusError
 from shared.bus.ping import RoundTrips
 from shared.clock import now_ms
@@ -52,7 +53,7 @@ class HealthRoutes:
             "uptime": round(self._checks.uptime_s, 1),
             "checks": {name: check.as_json() for name, check in checks.items()},
         }
-        return JSONResponse(body, status_code=503 if status is Health.ERROR else 200)
+        return json_answer(body, 503 if status is Health.ERROR else 200)
 
     async def _pubsub(self, request: Request) -> JSONResponse:
         timeout_ms = _timeout_ms(request.query_params.get("timeout"))
@@ -65,7 +66,7 @@ class HealthRoutes:
             return _unhealthy("pubsub", "timeout", f"no pong within {timeout_ms} ms", started)
         except (BusError, OSError):
             return _unhealthy("pubsub", "error", "Redis is not reachable", started)
-        return JSONResponse(
+        return json_answer(
             {
                 "status": "healthy",
                 "pubsub": "working",
@@ -83,7 +84,7 @@ class HealthRoutes:
             return _unhealthy("redis_pubsub", "timeout", "no answer from Redis in time", started)
         except (BusError, OSError):
             return _unhealthy("redis_pubsub", "error", "Redis is not reachable", started)
-        return JSONResponse(
+        return json_answer(
             {
                 "status": "healthy",
                 "redis_pubsub": "working",
@@ -104,12 +105,12 @@ class HealthRoutes:
             "credentialStore": {"type": "postgres", **store.as_json()},
             **sessions,
         }
-        return JSONResponse(body)
+        return json_answer(body)
 
     async def _company(self, request: Request) -> JSONResponse:
         """404 for a salon of which nothing is known."""
         report = await self._sessions.one(request.path_params["id"])
-        return JSONResponse({**report, "timestamp": iso(now_ms())})
+        return json_answer({**report, "timestamp": iso(now_ms())})
 
 
 def _timeout_ms(text: str | None) -> int:
@@ -130,4 +131,4 @@ def _unhealthy(subject: str, kind: str, error: str, started: float) -> JSONRespo
         "timestamp": iso(now_ms()),
         "suggestion": _SUGGESTIONS[kind],
     }
-    return JSONResponse(body, status_code=503)
+    return json_answer(body, 503)

@@ -9,8 +9,8 @@ from starlette.routing import BaseRoute, Route
 from api_service.core.linking import seconds_left
 from api_service.core.qr_linking import QrLinking
 from api_service.core.tokens import Registration, Tokens
+from api_service.web.answers import json_answer
 from api_service.web.bearer import bearer_of
-from api_service.web.headers import PRIVATE
 from shared.bus.snapshots import Snapshots
 from shared.company_id import parse_session_id
 from shared.errors import AppError, ErrorCode
@@ -43,7 +43,7 @@ class LinkingApi:
                 retry_after=ASK_AGAIN_S,
                 queue_position=answer.queue_position,
             )
-        return _private(
+        return json_answer(
             {
                 "success": True,
                 "qr": answer.qr.qr,
@@ -63,7 +63,7 @@ class LinkingApi:
         snapshot = state.snapshot
         status = snapshot.status if snapshot else SessionStatus.IDLE
         text = status_text(status, snapshot.reason if snapshot else None)
-        return _private(
+        return json_answer(
             {
                 "success": True,
                 "status": status.value,
@@ -84,7 +84,3 @@ class LinkingApi:
         if token is None:
             raise AppError(ErrorCode.TOKEN_INVALID)
         return self._tokens.verify(token)
-
-
-def _private(body: dict[str, object]) -> JSONResponse:
-    return JSONResponse(body, headers=PRIVATE)

@@ -10,6 +10,7 @@ from api_service.core.breaker import Breaker
 from api_service.core.health import Check, Health, HealthChecks, iso
 from api_service.settings import ApiSettings
 from api_service.store.breaker_record import BreakerState
+from api_service.web.answers import json_answer
 from api_service.web.bearer import bearer_of, same_secret
 from shared.bus.connection import BusError
 from shared.clock import now_ms
@@ -39,7 +40,7 @@ class MarketplaceHealth:
         expected = self._settings.health_check_token.get_secret_value()
         if same_secret(bearer_of(request), expected):
             body |= self._details(database, redis, breaker) | {"warnings": warnings}
-        return JSONResponse(body, status_code=status_code)
+        return json_answer(body, status_code)
 
     def _details(
         self, database: Check, redis: Check, breaker: BreakerState | None

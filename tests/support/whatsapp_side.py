@@ -82,13 +82,9 @@ class WhatsAppSide:
             event, SessionStatus.QR, qr=LiveQr(qr=text, expires_at=expires_at), keep_code=True
         )
 
-    async def code(
-        self, command: Command, code: str = "ABCD-1234", lifetime_s: float = 50
-    ) -> None:
+    async def code(self, command: Command, code: str = "ABCD-1234", lifetime_s: float = 50) -> None:
         assert isinstance(command, RequestPairingCode)
-        live = LiveCode(
-            code=code, phone_number=command.phone_number, expires_at=_in(lifetime_s)
-        )
+        live = LiveCode(code=code, phone_number=command.phone_number, expires_at=_in(lifetime_s))
         event = PairingCode(
             company_id=command.company_id,
             code=code,

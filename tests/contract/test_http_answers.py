@@ -1,0 +1,182 @@
+"""Every HTTP answer of the API, as the golden file has it."""
+
+import asyncio
+import re
+from typing import Any
+
+import httpx2
+import pytest
+
+from api_service.settings import ApiSettings
+from shared.company_id import SalonId, session_id_of
+from shared.messages.commands import Command
+from shared.messages.status import SessionStatus
+from tests.support.api import (
+    HEALTH_TOKEN,
+    RunningApi,
+    api_settings,
+    running_api,
+    signed_query,
+    token_for,
+)
+from tests.support.golden import assert_golden, steady
+from tests.support.whatsapp_side import WhatsAppSide
+
+SALON = SalonId(1001)
+SESSION = session_id_of(SALON)
+PHONE = "79990000001"
+CHANGING = frozenset(
+    {
+        "timestamp",
+        "uptime",
+        "latencyMs",
+        "database_latency_ms",
+        "redis_latency_ms",
+        "residentMb",
+        "testId",
+        "expires_at",
+        "updatedAt",
+        "at",
+    }
+)
+HEADERS = (
+    "content-type",
+    "cache-control",
+    "referrer-policy",
+    "content-security-policy",
+    "www-authenticate",
+    "retry-after",
+    "x-content-type-options",
+)
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> ApiSettings:
+    return api_settings(database_url, redis_url, qr_deadline_s=0.3)
+
+
+def as_golden(answer: httpx2.Response) -> dict[str, Any]:
+    headers = {name: answer.headers[name] for name in HEADERS if name in answer.headers}
+    if "location" in answer.headers:
+        headers["location"] = re.sub(r"token=[\w.-]+$", "token=<token>", answer.headers["location"])
+    body: Any = None
+    if answer.headers.get("content-type", "").startswith("application/json"):
+        body = steady(answer.json(), CHANGING)
+    return {"status": answer.status_code, "headers": headers, "body": body}
+
+
+async def check(case: str, answer: httpx2.Response) -> None:
+    assert_golden("http_answers", case, as_golden(answer))
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_entry(api: RunningApi) -> None:
+    redirect = "/auth/yclients/redirect"
+    signed = {"salon_id": "1001", **signed_query()}
+    await check("redirect", await api.http.get(redirect, params=signed))
+    await check("redirect without a salon", await api.http.get(redirect, params=signed_query()))
+    await check("redirect unsigned", await api.http.get(redirect, params={"salon_id": "1001"}))
+    forged = {**signed, "user_data_sign": "0" * 64}
+    await check("redirect forged", await api.http.get(redirect, params=forged))
+    await check("onboarding without a token", await api.http.get("/marketplace/onboarding"))
+    wrong = await api.http.get("/marketplace/onboarding", params={"token": "x"})
+    await check("onboarding with a wrong token", wrong)
+    await check("unknown path", await api.http.get("/nothing/here"))
+    await check("wrong method", await api.http.get("/marketplace/api/qr"))
+
+
+async def test_linking(api: RunningApi, whatsapp: WhatsAppSide) -> None:
+    await check("qr without a token", await api.http.post("/marketplace/api/qr"))
+    await check("qr not in time", await api.post_qr(token_for(SALON)))
+
+    async def react(command: Command) -> None:
+        await whatsapp.qr(command.company_id, "qr-text")
+
+    whatsapp.reaction = react
+    await check("qr", await api.post_qr(token_for(SALON)))
+
+    status = f"/marketplace/api/status/{SESSION}"
+    mine = bearer(token_for(SALON))
+    await check("status with a qr", await api.http.get(status, headers=mine))
+    await whatsapp.connected(SESSION, PHONE)
+    await check("status connected", await api.http.get(status, headers=mine))
+    await check("qr when connected", await api.post_qr(token_for(SALON)))
+    await check("status of nobody", await api.http.get(status))
+    others = bearer(token_for(1002))
+    await check("status of another salon", await api.http.get(status, headers=others))
+    odd = await api.http.get("/marketplace/api/status/company_01", headers=mine)
+    await check("status of an odd session", odd)
+    other_status = "/marketplace/api/status/company_1002"
+    await check("status of nothing known", await api.http.get(other_status, headers=others))
+
+
+async def test_breaker(api: RunningApi) -> None:
+    await asyncio.gather(*(api.post_qr(token_for(1001 + n)) for n in range(5)))
+
+    await check("qr while the breaker is open", await api.post_qr(token_for(SALON)))
+    health = await api.http.get("/marketplace/health", headers=bearer(HEALTH_TOKEN))
+    await check("marketplace health while the breaker is open", health)
+
+
+async def test_queue(api: RunningApi, whatsapp: WhatsAppSide) -> None:
+    async def react(command: Command) -> None:
+        await whatsapp.status(command.company_id, SessionStatus.QUEUED, queue_position=2)
+
+    whatsapp.reaction = react
+    await check("qr while in the queue", await api.post_qr(token_for(SALON)))
+
+
+async def test_health_without_whatsapp(api: RunningApi) -> None:
+    await check("health without whatsapp", await api.http.get("/health"))
+    late = await api.http.get("/health/pubsub?timeout=40")
+    body = as_golden(late)
+    assert_golden("http_answers", "health pubsub timeout", body)
+    await check("health pubsub odd timeout", await api.http.get("/health/pubsub?timeout=x"))
+
+
+async def test_health(api: RunningApi, whatsapp: WhatsAppSide) -> None:
+    await whatsapp.connected(SESSION, PHONE)
+    for path in (
+        "/health",
+        "/health/pubsub",
+        "/health/pubsub/simple",
+        "/health/whatsapp",
+        "/health/company/company_1001",
+        "/health/company/1002",
+        "/health/company/company_01",
+        "/marketplace/health",
+    ):
+        await check(path, await api.http.get(path))
+    detailed = await api.http.get("/marketplace/health", headers=bearer(HEALTH_TOKEN))
+    await check("/marketplace/health with the token", detailed)
+
+
+async def test_unconfigured(database_url: str, redis_url: str) -> None:
+    bare = api_settings(
+        database_url,
+        redis_url,
+        jwt_secret="",
+        yclients_partner_token="",
+        yclients_app_id=None,
+    )
+    async with running_api(bare) as api:
+        query = {"salon_id": "1001", **signed_query()}
+        redirect = await api.http.get("/auth/yclients/redirect", params=query)
+        await check("redirect not configured", redirect)
+        await check("qr not configured", await api.post_qr(token_for(SALON)))
+        health = await api.http.get("/marketplace/health", headers=bearer(HEALTH_TOKEN))
+        await check("marketplace health not configured", health)
+
+
+async def test_infrastructure_away() -> None:
+    nowhere = api_settings("postgres://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1")
+    async with running_api(nowhere) as api:
+        await check("health with everything away", await api.http.get("/health"))
+        away = await api.http.get("/marketplace/health", headers=bearer(HEALTH_TOKEN))
+        await check("marketplace health with everything away", away)
+        pubsub = await api.http.get("/health/pubsub?timeout=40")
+        await check("health pubsub with everything away", pubsub)
+        await check("qr with everything away", await api.post_qr(token_for(SALON)))
