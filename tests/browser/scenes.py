@@ -186,8 +186,8 @@ async def failed(api: ScriptedApi, page: OnboardingPage) -> None:
         "message": "Подключение прервалось на нашей стороне.",
         "nextStep": "Попробуйте ещё раз через минуту.",
     }
-    api.present = [("status", status)]
-    await page.open()
+    await qr(api, page)
+    await api.say("status", **status)
     await page.shows("Подключение прервалось")
 
 

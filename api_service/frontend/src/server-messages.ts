@@ -75,6 +75,8 @@ const EFFECTS: { readonly [status in Status]: Effect } = {
   pairing: "under-way",
 };
 
+const AFRESH = { status: "idle", reason: null, code: null, message: null, nextStep: null } as const;
+
 function applyStatus(before: State, message: StatusMessage): State {
   const state: State = { ...before, ...FRESH, session: session(before, message) };
   switch (EFFECTS[message.status]) {
@@ -86,6 +88,8 @@ function applyStatus(before: State, message: StatusMessage): State {
     case "linking":
       return { ...state, qrRequest: null, codeRequest: null, problems: NO_PROBLEMS };
     case "failed":
+      // What failed before this page was opened is not its own trouble: it begins anew.
+      if (before.session === null) return applyStatus(before, { ...message, ...AFRESH });
       return failed(state, problem(message.code ?? "ERROR", message));
     case "expired":
       return { ...state, relinking: false, qr: null, qrRequest: null, code: expired(state) };

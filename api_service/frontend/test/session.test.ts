@@ -82,11 +82,19 @@ test("an error goes to whoever asked; when nobody did, to both", () => {
   assert.deepEqual([qr.state.problems.qr?.message, qr.state.problems.code], ["Сбой", null]);
   const code = Driver.online("idle", { tab: "code" }).askCode().say("error", { message: "Сбой" });
   assert.deepEqual([code.state.problems.qr, code.state.problems.code?.message], [null, "Сбой"]);
-  const late = Driver.online("error", {}, { code: "LINKER_FAILED", message: "Сбой" });
+  const late = Driver.online("qr");
+  late.say("status", { status: "error", code: "LINKER_FAILED", message: "Сбой" });
   assert.deepEqual(
     [late.state.problems.qr?.code, late.state.problems.code?.code],
     ["LINKER_FAILED", "LINKER_FAILED"],
   );
+});
+
+test("what failed before the page was opened is not its trouble: it asks anew", () => {
+  const page = Driver.online("error", {}, { code: "LINKER_FAILED", message: "Сбой" });
+  assert.equal(screenOf(page.state).kind, "form");
+  assert.deepEqual(page.state.problems, { qr: null, code: null });
+  assert.equal(page.count("ask-qr"), 1);
 });
 
 test("the server's words come with the state and go with it", () => {
