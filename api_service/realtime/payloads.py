@@ -55,6 +55,8 @@ def of_event(event: AnySessionEvent) -> Told | None:  # noqa: PLR0911 - one flat
     match event:
         case Connected():
             return connected(event.company_id, event.phone_number)
+        case Disconnected() | Logout() if _status_follows(event):
+            return None
         case Disconnected():
             known = known_reason(event.reason)
             lost = SessionStatus.RECONNECTING
@@ -73,6 +75,11 @@ def of_event(event: AnySessionEvent) -> Told | None:  # noqa: PLR0911 - one flat
             )
         case _:
             return None
+
+
+def _status_follows(event: AnySessionEvent) -> bool:
+    """Whoever numbers events also says each status; writers of the old contract do neither."""
+    return "event_id" in event.model_fields_set
 
 
 def of_present_state(session_id: SessionId, state: PresentState) -> list[Told]:

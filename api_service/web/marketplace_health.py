@@ -1,5 +1,6 @@
 """Whether salons can be linked now; details for those who hold the token."""
 
+import asyncio
 from typing import Any
 
 from starlette.requests import Request
@@ -29,7 +30,7 @@ class MarketplaceHealth:
         return [Route("/marketplace/health", self._health)]
 
     async def _health(self, request: Request) -> JSONResponse:
-        database, redis = await self._checks.database(), await self._checks.redis()
+        database, redis = await asyncio.gather(self._checks.database(), self._checks.redis())
         breaker = await self._breaker_state(redis)
         warnings = self._warnings(database, redis, breaker)
         if database.status is Health.ERROR or self._settings.missing:

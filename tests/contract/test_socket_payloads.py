@@ -41,6 +41,10 @@ def as_golden(told: Told | None) -> Any:
 EVENTS: dict[str, AnySessionEvent] = {
     "connected": Connected(company_id=SESSION, phone_number=PHONE),
     "logout": Logout(company_id=SESSION),
+    "logout, before its status": Logout(company_id=SESSION, event_id="e1"),
+    "disconnected, before its status": Disconnected(
+        company_id=SESSION, reason="stream_error", event_id="e2"
+    ),
     "pairing-code-error, documented": PairingCodeError(
         company_id=SESSION, code=ErrorCode.BAILEYS_ERROR
     ),
