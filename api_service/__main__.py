@@ -5,7 +5,6 @@ import contextlib
 import logging
 import socket
 import sys
-from collections.abc import Iterator
 from typing import Final
 
 import structlog
@@ -14,6 +13,7 @@ import uvloop
 
 from api_service.app import Application, build_app
 from api_service.settings import ApiSettings
+from shared.http_server import Server, listen
 from shared.lifecycle import stop_on_signals
 from shared.observability import configure_logging, configure_sentry
 from shared.settings import load_settings
@@ -23,14 +23,6 @@ _log = structlog.get_logger(__name__)
 MAX_FRAME_BYTES: Final = 64 * 1024
 BACKLOG: Final = 2048
 ANSWERS_TO_FINISH_S: Final = 3
-
-
-class Server(uvicorn.Server):
-    """The process's signals are ours: sockets are told before the server stops."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def serve(settings: ApiSettings, listener: socket.socket) -> bool:
@@ -56,23 +48,10 @@ def main() -> None:
     configure_sentry(settings, component="api")
     logger = logging.getLogger("uvicorn.error")
     logger.setLevel(max(logging.WARNING, logging.getLogger().level))
-    listener = listen(settings.api_host, settings.api_port)
+    listener = listen("API_HOST, API_PORT", settings.api_host, settings.api_port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         clean = runner.run(serve(settings, listener))
     sys.exit(0 if clean else 1)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A taken port or a foreign address ends the process with one line."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        sys.stderr.write(f"API_HOST, API_PORT: cannot listen on {host}:{port}: {error.strerror}\n")
-        raise SystemExit(1) from None
-    return listener
 
 
 def uvicorn_config(app: Application, settings: ApiSettings) -> uvicorn.Config:

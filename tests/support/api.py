@@ -14,11 +14,12 @@ from typing import Any, Final
 import httpx2
 from pydantic import SecretStr
 
-from api_service.__main__ import Server, listen, uvicorn_config
+from api_service.__main__ import uvicorn_config
 from api_service.app import Application, build_app
 from api_service.core.tokens import Tokens
 from api_service.settings import ApiSettings
 from shared.company_id import CompanyId, SalonId
+from shared.http_server import Server, listen
 from shared.settings import Environment
 from tests.support.waiting import wait_until
 
@@ -74,7 +75,7 @@ class RunningApi:
 @contextlib.asynccontextmanager
 async def running_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
     application = build_app(settings)
-    listener = listen(settings.api_host, settings.api_port)
+    listener = listen("API_PORT", settings.api_host, settings.api_port)
     server = Server(uvicorn_config(application, settings))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     url = f"http://127.0.0.1:{_port_of(listener)}"
