@@ -32,7 +32,15 @@ MAX_CONNECTIONS = 300
 RESET_HINT = "Start over with `make reset-data` (it deletes the local data)."
 
 # For data that no one will miss: a test's.
-DISPOSABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+DISPOSABLE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "128MB",
+    "min_wal_size": "32MB",
+}
 
 
 def installed_programs() -> Path:
@@ -95,6 +103,8 @@ def prepare(setup: PostgresSetup) -> ServerCommand:
         "port": str(setup.port),
         "unix_socket_directories": "",
         "max_connections": str(MAX_CONNECTIONS),
+        # In its own folder: a killed server leaves nothing in /dev/shm, nor is that ever too small.
+        "dynamic_shared_memory_type": "mmap",
         "timezone": "UTC",
         "log_timezone": "UTC",
         **setup.settings,

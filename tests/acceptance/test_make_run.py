@@ -18,6 +18,7 @@ import pytest
 from sandbox.run.data_folder import outside_folder
 from sandbox.services import valkey
 from sandbox.services.ports import free_port
+from tests.support.places import open_folder
 from tests.support.processes import ServiceProcess, Starter
 from tests.support.waiting import block_until
 
@@ -70,11 +71,8 @@ class Run:
 
 @pytest.fixture
 def run(start_process: Starter) -> Iterator[Run]:
-    # Not below pytest's folders: those are closed to the account that Postgres runs under.
-    place = Path(tempfile.mkdtemp(prefix="ai-admin-test-run-"))
-    place.chmod(0o755)
-    yield Run(place / "var", start_process)
-    shutil.rmtree(place)
+    with open_folder("ai-admin-test-run-") as place:
+        yield Run(place / "var", start_process)
 
 
 @pytest.fixture

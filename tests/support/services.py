@@ -2,11 +2,8 @@
 
 import itertools
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -15,9 +12,9 @@ from psycopg.sql import SQL, Identifier
 from redis import Redis
 
 from sandbox.services import postgres, valkey
-from sandbox.services.account import hand_over, unprivileged
 from sandbox.services.ports import free_port
 from shared.db_migrations import apply_migrations
+from tests.support.places import open_folder
 
 TEMPLATE: Final = "template_migrated"
 
@@ -51,20 +48,15 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Postgres of its own for this run of tests, without care for power cuts."""
-    # Not below pytest's folders: those are closed to the account that Postgres runs under.
-    folder = Path(tempfile.mkdtemp(prefix="ai-admin-test-postgres-"))
-    try:
-        hand_over(folder, unprivileged())
+    with open_folder("ai-admin-test-postgres-") as folder:
         setup = postgres.PostgresSetup(
-            folder, free_port(), secrets.token_hex(8), settings=postgres.DISPOSABLE
+            folder / "postgres", free_port(), secrets.token_hex(8), settings=postgres.DISPOSABLE
         )
         server = postgres.start(setup)
         try:
             yield PostgresServer(setup)
         finally:
             server.stop()
-    finally:
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
@@ -94,16 +86,13 @@ def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     """URL of the run's one Valkey. Tests take `redis_url`, which is clean."""
-    folder = Path(tempfile.mkdtemp(prefix="ai-admin-test-valkey-"))
-    try:
-        setup = valkey.ValkeySetup(folder, free_port(), settings=valkey.DISPOSABLE)
+    with open_folder("ai-admin-test-valkey-") as folder:
+        setup = valkey.ValkeySetup(folder / "valkey", free_port(), settings=valkey.DISPOSABLE)
         server = valkey.start(setup)
         try:
             yield setup.url()
         finally:
             server.stop()
-    finally:
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,17 +19,15 @@ from sandbox.services.errors import SandboxError
 from sandbox.services.ports import free_port
 from sandbox.services.postgres import PostgresSetup
 from sandbox.services.server import RunningServer
+from tests.support.places import open_folder
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another account needs root")
 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder that every account may enter: pytest's own are closed."""
-    folder = Path(tempfile.mkdtemp(prefix="ai-admin-test-place-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with open_folder("ai-admin-test-place-") as folder:
+        yield folder
 
 
 def setup_in(folder: Path, settings: Mapping[str, str] = postgres.DISPOSABLE) -> PostgresSetup:
