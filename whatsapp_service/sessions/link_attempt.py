@@ -31,7 +31,6 @@ CONNECTION_S: Final = 160.0
 """WhatsApp ends a connection that is not linked after 60 + 5 × 20 s; a code dies with it."""
 CODE_NEEDS_S: Final = 70.0
 FIRST_QR_S: Final = 12.0
-RESTARTS: Final = 3
 
 _REASONS: Final = {
     "qr-expired": Reason.QR_EXPIRED,
@@ -53,13 +52,20 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
+class Restarted:
+    """A fresh connection takes the place of an old one: its QR and code are void."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptOver:
     """The attempt's processes are gone. ``reason`` is None when the device is linked."""
 
     reason: Reason | None
 
 
-AttemptNews = SlotGranted | Queued | QrText | CodeGiven | CodeFailed | Paired | AttemptOver
+AttemptNews = (
+    SlotGranted | Queued | Restarted | QrText | CodeGiven | CodeFailed | Paired | AttemptOver
+)
 OnNews = Callable[[AttemptNews], None]
 
 
@@ -114,7 +120,7 @@ class LinkAttempt:
         return CONNECTION_S - (time.monotonic() - self._connected_at)
 
     async def _work(self, slot: Slot) -> Reason | None:
-        for _ in range(RESTARTS):
+        while True:
             self._restart = False
             self._connected_at = None
             self._linker = await slot.fresh_linker()
@@ -122,7 +128,7 @@ class LinkAttempt:
             reason = await self._follow(self._linker)
             if not self._restart or self._paired:
                 return reason
-        return Reason.LINKER_FAILED
+            self._on_news(Restarted())
 
     async def _follow(self, linker: Linker) -> Reason | None:
         try:

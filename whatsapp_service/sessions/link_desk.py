@@ -23,6 +23,7 @@ from whatsapp_service.sessions.link_attempt import (
     AttemptOver,
     LinkAttempt,
     Queued,
+    Restarted,
     SlotGranted,
 )
 from whatsapp_service.sessions.linker_pool import QueueFullError
@@ -34,6 +35,7 @@ from whatsapp_service.sessions.state import (
     LinkerGranted,
     LinkFailed,
     LinkQueued,
+    LinkRestarted,
     PhoneAccepted,
     QrShown,
 )
@@ -162,6 +164,8 @@ class LinkDesk:
                 self._session.apply(LinkQueued(position))
             case SlotGranted():
                 self._session.apply(LinkerGranted())
+            case Restarted():
+                self._on_restarted()
             case QrText():
                 self._on_qr(news)
             case CodeGiven():
@@ -172,6 +176,13 @@ class LinkDesk:
                 await self._on_paired(DeviceJid.parse(news.jid))
             case AttemptOver(reason):
                 await self._on_over(reason)
+
+    def _on_restarted(self) -> None:
+        """Whoever waits for a code goes on waiting: it comes from the fresh connection."""
+        self._codes.clear()
+        self._qr = None
+        self._session.timers.cancel("qr again", "code over")
+        self._session.apply(LinkRestarted())
 
     def _on_qr(self, news: QrText) -> None:
         self._qr, self._qr_until = news.text, time.monotonic() + news.lifetime_s

@@ -51,6 +51,11 @@ class LinkerGranted:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkRestarted:
+    """The attempt goes on with a fresh connection; what was shown is void."""
+
+
+@dataclass(frozen=True, slots=True)
 class QrShown:
     """A QR is live."""
 
@@ -104,6 +109,7 @@ Happening = (
     LinkAsked
     | LinkQueued
     | LinkerGranted
+    | LinkRestarted
     | QrShown
     | CodeShown
     | CodeOver
@@ -123,6 +129,8 @@ def advance(state: State, happening: Happening) -> State:  # noqa: C901, PLR0911
         case LinkQueued(position) if _waiting(state):
             return State(SessionStatus.QUEUED, queue_position=position)
         case LinkerGranted() if _waiting(state):
+            return State(SessionStatus.CONNECTING)
+        case LinkRestarted() if _before_acceptance(state):
             return State(SessionStatus.CONNECTING)
         case QrShown() if _before_acceptance(state) and state.status is not SessionStatus.PAIRING:
             return State(SessionStatus.QR)

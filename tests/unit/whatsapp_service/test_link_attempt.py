@@ -1,0 +1,182 @@
+"""One attempt, with linkers that do as the test says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.messages.status import Reason
+from shared.phone import PhoneNumber
+from tests.support.waiting import wait_until
+from whatsapp_service.gateway.linker_protocol import (
+    AskCode,
+    CodeGiven,
+    Ended,
+    Linked,
+    Order,
+    Paired,
+    QrText,
+    Report,
+    Start,
+)
+from whatsapp_service.sessions import link_attempt
+from whatsapp_service.sessions.link_attempt import (
+    AttemptNews,
+    AttemptOver,
+    LinkAttempt,
+    Restarted,
+    SlotGranted,
+)
+from whatsapp_service.sessions.linker import Linker
+from whatsapp_service.sessions.linker_pool import LinkerPool
+
+PHONE, OTHER_PHONE = PhoneNumber("79990000001"), PhoneNumber("79990000002")
+JID = "79990000001:1@s.whatsapp.net"
+QR = QrText(text="2@qr", lifetime_s=60)
+
+
+class ScriptedLinker(Linker):
+    def __init__(self) -> None:
+        self.told: list[Order] = []
+        self.ended = False
+        self._reports: asyncio.Queue[Report | None] = asyncio.Queue()
+
+    @property
+    def alive(self) -> bool:
+        return not self.ended
+
+    def report(self, *reports: Report) -> None:
+        for report in reports:
+            self._reports.put_nowait(report)
+
+    def tell(self, order: Order) -> None:
+        self.told.append(order)
+
+    async def reports(self) -> AsyncIterator[Report]:
+        while (report := await self._reports.get()) is not None:
+            yield report
+
+    def interrupt(self) -> None:
+        self._reports.put_nowait(None)
+
+    async def end(self) -> None:
+        self.ended = True
+
+
+class Trial:
+    """An attempt under way, its linkers and its news."""
+
+    def __init__(self) -> None:
+        self.linkers: list[ScriptedLinker] = []
+        self.news: list[AttemptNews] = []
+        pool = LinkerPool(capacity=1, spares=0, queue_limit=0, start=self._start_linker)
+        self.attempt = LinkAttempt(pool, "postgres://store", "AI Admin", self.news.append)
+
+    async def _start_linker(self) -> Linker:
+        self.linkers.append(ScriptedLinker())
+        return self.linkers[-1]
+
+    async def linker(self, number: int) -> ScriptedLinker:
+        """The linker of that number, from 1, when it has been told to start."""
+        await wait_until(lambda: len(self.linkers) >= number and self.linkers[number - 1].told)
+        return self.linkers[number - 1]
+
+    async def heard(self, news: AttemptNews) -> None:
+        await wait_until(lambda: news in self.news, what=str(news))
+
+
+@pytest.fixture
+async def trial() -> AsyncIterator[Trial]:
+    trial = Trial()
+    task = asyncio.create_task(trial.attempt.run())
+    yield trial
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert all(linker.ended for linker in trial.linkers)
+
+
+async def test_a_link_tells_its_steps_in_order(trial: Trial) -> None:
+    linker = await trial.linker(1)
+    linker.report(QR, Paired(jid=JID), Linked(jid=JID))
+
+    await trial.heard(AttemptOver(None))
+
+    assert isinstance(linker.told[0], Start)
+    assert trial.news == [SlotGranted(), QR, Paired(jid=JID), AttemptOver(None)]
+
+
+async def test_a_code_is_asked_for_only_when_the_connection_is_there(trial: Trial) -> None:
+    linker = await trial.linker(1)
+    request = trial.attempt.ask_code(PHONE)
+    assert len(linker.told) == 1
+
+    linker.report(QR)
+
+    await wait_until(lambda: AskCode(request=request, phone=PHONE) in linker.told)
+
+
+async def test_the_answer_to_an_older_request_is_forgotten(trial: Trial) -> None:
+    linker = await trial.linker(1)
+    linker.report(QR)
+    await trial.heard(QR)
+    old, new = trial.attempt.ask_code(PHONE), trial.attempt.ask_code(OTHER_PHONE)
+
+    linker.report(
+        CodeGiven(request=old, code="AAAA-1111"), CodeGiven(request=new, code="BBBB-2222")
+    )
+
+    await trial.heard(CodeGiven(request=new, code="BBBB-2222"))
+    assert CodeGiven(request=old, code="AAAA-1111") not in trial.news
+
+
+async def test_a_code_on_a_connection_too_old_for_it_gets_a_fresh_one_every_time(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_attempt, "CONNECTION_S", link_attempt.CODE_NEEDS_S - 1)
+    fresh = await trial.linker(1)
+    request = 0
+    for number in range(1, 6):
+        linker = fresh
+        linker.report(QR)
+        await wait_until(lambda number=number: trial.news.count(QR) == number)  # type: ignore[misc]
+        request = trial.attempt.ask_code(PHONE)
+        fresh = await trial.linker(number + 1)
+        assert linker.ended
+        assert AskCode(request=request, phone=PHONE) not in linker.told
+    fresh.report(QR)
+
+    await wait_until(lambda: AskCode(request=request, phone=PHONE) in fresh.told)
+    assert trial.news.count(Restarted()) == 5
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        (Ended(reason="qr-expired"), Reason.QR_EXPIRED),
+        (Ended(reason="unreachable"), Reason.WHATSAPP_UNREACHABLE),
+        (Ended(reason="outdated"), Reason.CLIENT_OUTDATED),
+        (Ended(reason="refused"), Reason.REFUSED),
+    ],
+)
+async def test_an_end_has_its_reason(trial: Trial, report: Ended, reason: Reason) -> None:
+    (await trial.linker(1)).report(report)
+
+    await trial.heard(AttemptOver(reason))
+
+
+async def test_a_linker_that_dies_is_told_apart(trial: Trial) -> None:
+    (await trial.linker(1)).interrupt()
+
+    await trial.heard(AttemptOver(Reason.LINKER_FAILED))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_attempt, "FIRST_QR_S", 0.05)
+
+
+async def test_silence_before_the_first_qr_means_that_whatsapp_is_away(
+    impatient: None,  # noqa: ARG001 - before the attempt starts
+    trial: Trial,
+) -> None:
+    await trial.heard(AttemptOver(Reason.WHATSAPP_UNREACHABLE))
