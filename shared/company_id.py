@@ -13,7 +13,7 @@ SalonId = NewType("SalonId", int)
 CompanyId = NewType("CompanyId", int)
 SessionId = NewType("SessionId", str)
 
-SESSION_ID_PATTERN = r"^company_[1-9]\d{0,14}$"
+SESSION_ID_PATTERN = r"^company_[1-9][0-9]{0,14}$"
 _SESSION_ID = re.compile(r"company_([1-9][0-9]{0,14})", re.ASCII)
 _SALON_ID = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 

@@ -3,8 +3,9 @@
 import asyncio
 import re
 import time
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from psycopg import AsyncConnection, Error
 from psycopg.rows import dict_row
@@ -14,6 +15,7 @@ CONNECT_TIMEOUT_S: Final = 3
 POOL_TIMEOUT_S: Final = 5.0
 STATEMENT_TIMEOUT_MS: Final = 10_000
 
+T = TypeVar("T")
 Row = dict[str, Any]
 Connection = AsyncConnection[Row]
 Pool = AsyncConnectionPool[Connection]
@@ -48,15 +50,49 @@ def make_pool(url: str, size: int, application: str) -> Pool:
     )
 
 
+async def within(timeout_s: float, work: Coroutine[Any, Any, T]) -> T:
+    """Raises TimeoutError in time; psycopg alone takes up to 10 s to give a cancelled query up."""
+    task = asyncio.create_task(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=timeout_s)
+    except asyncio.CancelledError:
+        _abandon(task)
+        raise
+    if not done:
+        _abandon(task)
+        raise TimeoutError
+    return task.result()
+
+
+_abandoned: Final[set[asyncio.Task[Any]]] = set()
+
+
+def _abandon(task: asyncio.Task[Any]) -> None:
+    """Cancelled; kept until it has noticed."""
+    task.cancel()
+    _abandoned.add(task)
+    task.add_done_callback(_forget)
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    _abandoned.discard(task)
+    if not task.cancelled():
+        task.exception()
+
+
 async def measure_latency_ms(pool: Pool, timeout_s: float = 2.0) -> float | None:
     """Time of one empty query, None when the database does not answer in time."""
     started = time.perf_counter()
     try:
-        async with asyncio.timeout(timeout_s), pool.connection(timeout=timeout_s) as connection:
-            await connection.execute("SELECT 1")
+        await within(timeout_s, _ask_nothing(pool, timeout_s))
     except (Error, TimeoutError):
         return None
     return (time.perf_counter() - started) * 1000
+
+
+async def _ask_nothing(pool: Pool, timeout_s: float) -> None:
+    async with pool.connection(timeout=timeout_s) as connection:
+        await connection.execute("SELECT 1")
 
 
 def load_queries(path: Path) -> dict[str, str]:

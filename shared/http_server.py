@@ -23,6 +23,7 @@ def listen(variables: str, host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()
     except OSError as error:
         listener.close()
         sys.stderr.write(f"{variables}: cannot listen on {host}:{port}: {error.strerror}\n")

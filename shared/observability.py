@@ -25,15 +25,27 @@ _PHONE_NAMES: Final = re.compile(r"phone|number|jid|^pn$", re.IGNORECASE)
 _STABLE_CODE: Final = re.compile(r"[A-Z][A-Z_]+")
 _MASKS: Final = (
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), "<token>"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), r"\1 <masked>"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+(,\s*user\s+[\w.~+/=-]+)?"), r"\1 <masked>"),
     (
-        re.compile(r"(?i)((?:[?&]|\b)(?:token|user_data|user_data_sign|sid|code)=)[^&\s\"']+"),
+        re.compile(r"(?i)((?:[?&]|\b)(?:token|user_data|user_data_sign|sid|code)=)[^&\s]+"),
         r"\1<masked>",
     ),
-    (re.compile(r"(\w+://)[^/\s:@]*:[^/\s@]+@"), r"\1<masked>@"),
+    (re.compile(r"(\w+://)[^/\s\"']+@"), r"\1<masked>@"),
     (re.compile(r"\b[1-9A-HJ-NP-TV-Z]{4}-[1-9A-HJ-NP-TV-Z]{4}\b"), "<code>"),
     (re.compile(r"(?:https://wa\.me/settings/linked_devices#)?\b2@[\w+/=,.-]{20,}"), "<qr>"),
-    (re.compile(r"(?<![\w.-])\+?\d(?:[ ()\-]{0,2}\d){9,14}(?![\w-])"), "<number>"),
+    (
+        re.compile(
+            r"(?i)([\"']?(?:token|secret|password|api_key)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;}&]+"
+        ),
+        r"\1<masked>",
+    ),
+    (
+        re.compile(
+            r"(?<!company_)(?<!ping_)(?<!self_)(?<![\d.])(?!\d{4}-\d\d-\d\d)"
+            r"\+?\d(?:[ ().\-\u00a0]{0,2}\d){9,14}(?!\d)"
+        ),
+        "<number>",
+    ),
 )
 _TOO_SHORT_FOR_A_NUMBER: Final = 5
 _PLAIN_KEYS: Final = frozenset({"timestamp", "level", "logger", "company_id", "stream_id", "port"})
@@ -132,7 +144,7 @@ def configure_sentry(settings: CommonSettings, component: str) -> None:
         max_request_body_size="never",
         before_send=_mask_sentry,
         before_breadcrumb=_mask_breadcrumb,
-        integrations=[LoggingIntegration(level=logging.INFO, event_level=None)],
+        integrations=[LoggingIntegration(level=None, event_level=None)],
     )
     sentry_sdk.set_tag("component", component)
 

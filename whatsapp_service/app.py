@@ -61,7 +61,8 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
         http = OperatorHttp(supervisor, publisher, redis, database)
         async with background_tasks() as publishing, background_tasks() as working:
             publishing.start(publisher.run(), "publisher")
-            working.start(PingResponder(redis, process_id).run(), "ping responder")
+            pings = PingResponder(redis, process_id, publisher.tell_everything_again)
+            working.start(pings.run(), "ping responder")
             working.start(_serve(http, listener), "operator http")
             working.start(
                 _work(supervisor, pool, redis, settings.store_url, process_id), "sessions"

@@ -22,8 +22,10 @@ local log, snapshot, qr, code = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local channel, event, durable, max_length = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local epoch, snapshot_ttl = tonumber(ARGV[5]), tonumber(ARGV[6])
 local secrets = {{qr, ARGV[7], tonumber(ARGV[8])}, {code, ARGV[9], tonumber(ARGV[10])}}
+local kind = redis.call('TYPE', snapshot)['ok']
+if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', snapshot) end
 local known = redis.call('HGET', snapshot, 'epoch')
-if known and tonumber(known) > epoch then return 0 end
+if known and (tonumber(known) or 0) > epoch then return 0 end
 for _, secret in ipairs(secrets) do
   if secret[3] > 0 then redis.call('SET', secret[1], secret[2], 'PX', secret[3])
   elseif secret[3] < 0 then redis.call('DEL', secret[1]) end

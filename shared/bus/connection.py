@@ -21,6 +21,7 @@ def connect_redis(url: str) -> "Redis":
     return Redis.from_url(
         url,
         decode_responses=True,
+        encoding_errors="replace",
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=REPLY_TIMEOUT_S,
         socket_keepalive=True,

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -20,13 +21,24 @@ _log = structlog.get_logger(__name__)
 class PingResponder:
     """Answers every ping on ``whatsapp:events`` with a pong on ``whatsapp:health``."""
 
-    def __init__(self, redis: Redis, process_id: str) -> None:
+    def __init__(
+        self, redis: Redis, process_id: str, on_subscribed: Callable[[], None] = lambda: None
+    ) -> None:
         self._redis = redis
         self._process_id = process_id
-        self.listener = ChannelListener(redis, [keys.EVENTS_CHANNEL], self._on_message)
+        self._tell_subscribed = on_subscribed
+        self.listener = ChannelListener(
+            redis,
+            [keys.EVENTS_CHANNEL],
+            self._on_message,
+            on_subscribed=self._on_subscribed,
+        )
 
     async def run(self) -> None:
         await self.listener.run()
+
+    async def _on_subscribed(self) -> None:
+        self._tell_subscribed()
 
     async def _on_message(self, _channel: str, payload: str) -> None:
         if '"ping"' not in payload:

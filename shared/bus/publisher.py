@@ -6,16 +6,19 @@ from typing import Final
 
 import structlog
 from prometheus_client import Counter, Gauge
-from redis.exceptions import RedisError
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from redis.exceptions import RedisError, ResponseError
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from shared.bus.announcement import Announcement, Announcer
 from shared.company_id import SessionId
 from shared.lifecycle import raise_if_cancelled
+from shared.messages.events import StatusChanged
 from shared.messages.snapshot import Snapshot
+from shared.messages.status import SessionStatus
 
 MAX_WAITING: Final = 10_000
 RETRY_WAITS_S: Final = (1, 2, 4)
+_PASSING: Final = ("OOM", "LOADING", "READONLY", "BUSY", "MISCONF", "MASTERDOWN", "NOREPLICAS")
 
 _log = structlog.get_logger(__name__)
 _failures = Counter("bus_publish_failures_total", "Publications that failed all their retries")
@@ -28,13 +31,14 @@ class Publisher:
 
     A publication that fails is retried after 1, 2 and 4 s. After the last the sessions concerned
     are marked dirty: durable events stay in the queue in their order, news of the moment is
-    dropped, and when Redis is back the newest snapshot of every dirty session is told again.
+    dropped, and when Redis is back the newest status of every dirty session is told.
     """
 
     def __init__(self, announcer: Announcer, *, retry_unit_s: float = 1.0) -> None:
         self._announcer = announcer
         self._queue: deque[Announcement] = deque()
-        self._dirty: OrderedDict[SessionId, Snapshot] = OrderedDict()
+        self._newest: dict[SessionId, Snapshot] = {}
+        self._dirty: OrderedDict[SessionId, None] = OrderedDict()
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -42,10 +46,20 @@ class Publisher:
 
     def publish(self, announcement: Announcement) -> None:
         """Take an announcement over; returns at once."""
+        self._newest[announcement.snapshot.company_id] = announcement.snapshot
         if len(self._queue) >= MAX_WAITING:
             self._make_room()
         self._queue.append(announcement)
         self._changed()
+
+    def tell_everything_again(self) -> None:
+        """After Redis was away it may have lost what it knew of sessions that are quiet."""
+        self._dirty.update(dict.fromkeys(self._newest))
+        self._changed()
+
+    def forget(self, session_id: SessionId) -> None:
+        """The session is no longer ours to tell about."""
+        self._newest.pop(session_id, None)
 
     @property
     def waiting(self) -> int:
@@ -76,23 +90,28 @@ class Publisher:
         except RedisError as error:
             _failures.inc()
             _log.warning("bus_publish_failed", error=type(error).__name__, waiting=self.waiting)
-            self._mark_dirty()
-            return
-        self._queue.popleft()
+            if not _is_final(error):
+                self._mark_dirty()
+                return
+        if self._queue and self._queue[0] is head:
+            self._queue.popleft()
 
     async def _tell_dirty(self) -> None:
-        session_id, snapshot = next(iter(self._dirty.items()))
+        session_id = next(iter(self._dirty))
+        snapshot = self._newest.get(session_id)
         try:
-            await self._announce(Announcement(snapshot))
+            if snapshot is not None:
+                await self._announce(_status_of(snapshot))
         except RedisError as error:
             _log.warning("bus_snapshot_failed", error=type(error).__name__, waiting=self.waiting)
-            return
-        if self._dirty.get(session_id) is snapshot:
-            del self._dirty[session_id]
+            if not _is_final(error):
+                return
+        if self._newest.get(session_id) is snapshot:
+            self._dirty.pop(session_id, None)
 
     async def _announce(self, announcement: Announcement) -> None:
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(RedisError),
+            retry=retry_if_exception(lambda error: not _is_final(error)),
             wait=wait_exponential(
                 multiplier=self._retry_unit_s * RETRY_WAITS_S[0],
                 max=self._retry_unit_s * RETRY_WAITS_S[-1],
@@ -121,9 +140,7 @@ class Publisher:
         _log.error("bus_queue_overflow", waiting=self.waiting)
 
     def _note_dirty(self, announcement: Announcement) -> None:
-        snapshot = announcement.snapshot
-        self._dirty[snapshot.company_id] = snapshot
-        self._dirty.move_to_end(snapshot.company_id)
+        self._dirty[announcement.snapshot.company_id] = None
 
     def _changed(self) -> None:
         _waiting.set(self.waiting)
@@ -133,3 +150,23 @@ class Publisher:
         else:
             self._wake.clear()
             self._empty.set()
+
+
+def _is_final(error: BaseException) -> bool:
+    """Redis has answered, and would answer the same again."""
+    if not isinstance(error, RedisError):
+        return True
+    return isinstance(error, ResponseError) and not str(error).startswith(_PASSING)
+
+
+def _status_of(snapshot: Snapshot) -> Announcement:
+    event = StatusChanged(
+        company_id=snapshot.company_id,
+        epoch=snapshot.epoch,
+        status=snapshot.status,
+        reason=snapshot.reason,
+        phone_number=snapshot.phone_number,
+        queue_position=snapshot.queue_position,
+    )
+    live = snapshot.status in {SessionStatus.QR, SessionStatus.PAIRING}
+    return Announcement(snapshot, event, keep_qr=live, keep_code=live)

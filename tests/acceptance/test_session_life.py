@@ -147,6 +147,21 @@ async def test_a_replaced_session_does_not_fight_back(whatsapp: WhatsApp) -> Non
     assert (await whatsapp.phones.stats()).logins == logins
 
 
+async def test_a_request_that_waits_at_the_start_starts_no_second_link(
+    whatsapp: WhatsApp,
+) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    whatsapp.process.terminate()
+    seen = len(whatsapp.bus.events)
+    await whatsapp.bus.request_qr(SALON)
+
+    whatsapp.start()
+
+    await whatsapp.bus.event(Connected, SALON, after=seen)
+    stats = await whatsapp.phones.stats()
+    assert (stats.handshakes, stats.online_devices, stats.replaced) == (4, 1, 0)
+
+
 async def test_a_device_that_is_missing_from_the_store_ends_only_its_own_session(
     whatsapp: WhatsApp,
 ) -> None:

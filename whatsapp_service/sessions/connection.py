@@ -37,6 +37,7 @@ SLOW_RETRY_S: Final = 300.0
 LIBRARY_RETRIES_S: Final = 120.0
 """The library reconnects a lost socket by itself; after this long we start anew."""
 OUTDATED_RETRY_S: Final = 3_600.0
+RECORD_RETRY_S: Final = 10.0
 MIN_BAN_S: Final = 60.0
 UNKNOWN_BAN_S: Final = 3_600.0
 
@@ -72,6 +73,7 @@ class Connection:
             session.session_id, session.device, lambda event: self._report(client, event)
         )
         self._client = client
+        self.reopen_in(LIBRARY_RETRIES_S)
         await client.open()
 
     async def close(self) -> None:
@@ -117,10 +119,20 @@ class Connection:
         self._failures = 0
         session.timers.cancel("reopen")
         session.apply(ConnectionOpened())
+        await self._record()
+
+    async def _record(self) -> None:
+        """Until it is done: without the row a restart would not find the device."""
+        session = self._session
+        if session.device is None:
+            return
         try:
-            await session.services.directory.mark_connected(session.session_id)
+            await session.services.directory.mark_connected(
+                session.session_id, str(session.device), session.device.phone
+            )
         except StoreUnavailableError:
             _log.warning("connected_not_recorded")
+            session.timers.set("record", RECORD_RETRY_S, lambda: session.post(self._record))
 
     async def _on_not_opened(self, event: GatewayEvent) -> None:
         refused = isinstance(event, Refused)
@@ -149,7 +161,7 @@ class Connection:
         """The device is gone on the phone's side: so is everything of it here."""
         session = self._session
         session.device = None
-        session.timers.cancel("reopen")
+        session.timers.cancel("reopen", "record")
         await self.close()
         session.apply(Ended(status, reason))
         try:

@@ -30,6 +30,9 @@ _log = structlog.get_logger(__name__)
 CONNECTION_S: Final = 160.0
 """WhatsApp ends a connection that is not linked after 60 + 5 × 20 s; a code dies with it."""
 CODE_NEEDS_S: Final = 70.0
+FIRST_LOGIN_S: Final = 75.0
+"""The linker gives its first login 60 s."""
+GRACE_S: Final = 15.0
 FIRST_QR_S: Final = 12.0
 
 _REASONS: Final = {
@@ -66,7 +69,7 @@ class AttemptOver:
 AttemptNews = (
     SlotGranted | Queued | Restarted | QrText | CodeGiven | CodeFailed | Paired | AttemptOver
 )
-OnNews = Callable[[AttemptNews], None]
+OnNews = Callable[[AttemptNews], object]
 
 
 class LinkAttempt:
@@ -115,6 +118,11 @@ class LinkAttempt:
                 self._linker.interrupt()
         return self._wanted.request
 
+    def forget_code(self, request: int) -> None:
+        """Nobody waits for it any more: WhatsApp is not asked, if it has not been yet."""
+        if self._wanted is not None and self._wanted.request == request:
+            self._wanted = None
+
     def _remaining_s(self) -> float:
         assert self._connected_at is not None
         return CONNECTION_S - (time.monotonic() - self._connected_at)
@@ -132,17 +140,25 @@ class LinkAttempt:
 
     async def _follow(self, linker: Linker) -> Reason | None:
         try:
-            async with asyncio.timeout(FIRST_QR_S) as until_first_qr:
+            async with asyncio.timeout(FIRST_QR_S) as patience:
                 async for report in linker.reports():
                     if isinstance(report, Ended):
                         return _REASONS[report.reason]
                     if isinstance(report, Linked):
                         return None
-                    until_first_qr.reschedule(None)
                     self._handle(report)
+                    patience.reschedule(asyncio.get_running_loop().time() + self._patience_s())
         except TimeoutError:
-            return Reason.WHATSAPP_UNREACHABLE
+            if self._connected_at is None:
+                return Reason.WHATSAPP_UNREACHABLE
+            _log.error("linker_hangs", pid=linker.pid)
         return Reason.LINKER_FAILED
+
+    def _patience_s(self) -> float:
+        """How long the linker may be silent: it ends by itself unless it hangs."""
+        if self._paired:
+            return FIRST_LOGIN_S
+        return FIRST_QR_S if self._connected_at is None else self._remaining_s() + GRACE_S
 
     def _handle(self, report: Report) -> None:
         if isinstance(report, QrText):

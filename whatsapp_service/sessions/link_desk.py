@@ -74,7 +74,7 @@ class LinkDesk:
 
     async def want_qr(self, command: RequestQr, done: asyncio.Future[None]) -> None:
         session = self._session
-        code = self._refusal()
+        code = ErrorCode.COMMAND_EXPIRED if command.is_expired() else self._refusal()
         if code is None:
             self._ensure_attempt()
             self._show_qr()
@@ -84,7 +84,12 @@ class LinkDesk:
     async def want_code(self, command: RequestPairingCode, done: asyncio.Future[None]) -> None:
         phone = PhoneNumber(command.phone_number)
         live, pending = self._codes.live_for(phone), self._codes.pending
-        if (refusal := self._refusal()) is not None:
+        if command.is_expired():
+            self._session.voice.result(
+                self._session.state, command.command_id, ErrorCode.COMMAND_EXPIRED
+            )
+            _settle(done)
+        elif (refusal := self._refusal()) is not None:
             self._answer(command, done, refusal)
         elif live is not None:
             self._session.voice.code(self._session.state, live, command.command_id)
@@ -132,10 +137,12 @@ class LinkDesk:
         if self._attempt is not None and self._task is not None:
             return self._attempt
         session = self._session
-        session.apply(LinkAsked())
         # A banned or replaced device must not come back while another is being linked.
-        self._device_before, session.device = session.device, None
+        passing = session.state.status in {SessionStatus.BANNED, SessionStatus.OUTDATED}
+        self._device_before = session.device if passing else None
+        session.device = None
         session.timers.cancel("reopen")
+        session.apply(LinkAsked())
         services = session.services
         attempt = LinkAttempt(
             services.pool,
@@ -218,10 +225,12 @@ class LinkDesk:
         session.timers.set("code over", SHOWN_CODE_S, lambda: session.post(self._on_code_over))
 
     async def _on_code_over(self) -> None:
-        if self._codes.live is None:
-            self._session.apply(CodeOver())
+        self._codes.clear()
+        self._session.apply(CodeOver())
 
     async def _on_code_overdue(self) -> None:
+        if self._attempt is not None and self._codes.pending is not None:
+            self._attempt.forget_code(self._codes.pending.request)
         self._fail_code(ErrorCode.PAIRING_CODE_FAILED)
 
     def _fail_code(self, code: ErrorCode) -> None:

@@ -17,7 +17,7 @@ _started = Counter("linkers_started_total", "Linker processes started", ["outcom
 
 RETRY_S: Final = 2.0
 
-OnPosition = Callable[[int], None]
+OnPosition = Callable[[int], object]
 
 
 class QueueFullError(Exception):

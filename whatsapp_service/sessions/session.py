@@ -5,13 +5,13 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import structlog
 from prometheus_client import Counter
 
 from shared.bus.publisher import Publisher
+from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.messages.commands import Command, RequestPairingCode
 from shared.messages.status import Reason, SessionStatus
@@ -21,17 +21,23 @@ from whatsapp_service.gateway.linked_client import Gateway
 from whatsapp_service.sessions.connection import Connection
 from whatsapp_service.sessions.link_desk import LinkDesk
 from whatsapp_service.sessions.linker_pool import LinkerPool
-from whatsapp_service.sessions.state import Happening, Restored, State, advance
+from whatsapp_service.sessions.state import Ended, Happening, Restored, State, advance
 from whatsapp_service.sessions.timers import Timers
 from whatsapp_service.sessions.voice import Voice
-from whatsapp_service.store.directory import Directory
+from whatsapp_service.store.directory import Directory, StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
 _changes = Counter("session_status_changes_total", "Status changes", ["status", "reason"])
 _overflows = Counter("session_mailbox_overflows_total", "Happenings dropped by a full mailbox")
 
 MAILBOX_SIZE: Final = 1_000
-STOP_S: Final = 7.0
+STOP_S: Final = 5.0
+ANSWER_GRACE_S: Final = 5.0
+
+
+class MailboxFullError(Exception):
+    """The session has more to do than it can."""
+
 
 Work = Callable[[], Awaitable[None]]
 
@@ -85,26 +91,59 @@ class Session:
             finally:
                 self._working = False
 
-    def post(self, work: Work) -> None:
-        """Put work into the mailbox; from any task of this event loop."""
+    def post(self, work: Work) -> bool:
+        """Put work into the mailbox; from any task of this event loop. False when it is full."""
         try:
             self._mailbox.put_nowait(work)
         except asyncio.QueueFull:
             _overflows.inc()
             _log.error("session_mailbox_full", company_id=self.session_id)
+            return False
+        return True
 
     async def submit(self, command: Command) -> None:
-        """Returns when the command has had its effect or was answered with an error."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if isinstance(command, RequestPairingCode):
-            self.post(partial(self._linking.want_code, command, done))
-        else:
-            self.post(partial(self._linking.want_qr, command, done))
-        await done
+        """Returns when the command has had its effect or was answered with an error.
 
-    def restore(self, device: DeviceJid) -> None:
-        """Open the connection of a device that was linked in an earlier life of the process."""
-        self.post(partial(self.open_device, device))
+        Raises MailboxFullError, TimeoutError some time after the command's expiry, and whatever
+        went wrong while it was carried out.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def work() -> None:
+            try:
+                if isinstance(command, RequestPairingCode):
+                    await self._linking.want_code(command, done)
+                else:
+                    await self._linking.want_qr(command, done)
+            except Exception as error:
+                if not done.done():
+                    done.set_exception(error)
+                raise
+
+        if not self.post(work):
+            raise MailboxFullError
+        async with asyncio.timeout(max(0, command.expires_at - now_ms()) / 1000 + ANSWER_GRACE_S):
+            await done
+
+    def recall(self) -> None:
+        """Before anything else: open the device that was linked in an earlier life, if any."""
+        self.post(self._recall)
+
+    async def _recall(self) -> None:
+        if self.device is not None or self._linking.busy:
+            return
+        try:
+            stored = await self.services.directory.find_device(self.session_id)
+            device = DeviceJid.parse(stored.jid) if stored else None
+        except StoreUnavailableError:
+            _log.warning("device_not_recalled")
+            return
+        except ValueError:
+            _log.error("device_with_bad_jid", company_id=self.session_id)
+            self.apply(Ended(SessionStatus.LOGGED_OUT, Reason.CREDENTIALS_MISSING))
+            return
+        if device is not None:
+            await self.open_device(device)
 
     async def first_outcome(self, timeout_s: float) -> None:
         """Wait until a restored session is connected, or it is known that it is not yet."""

@@ -8,13 +8,15 @@ from typing import Final
 import structlog
 from prometheus_client import Gauge
 
+from shared.bus.announcement import Announcement
 from shared.bus.connection import BusError
 from shared.bus.snapshots import Snapshots
 from shared.company_id import SessionId
 from shared.errors import ErrorCode
 from shared.messages.commands import Command
-from shared.messages.status import Reason
-from whatsapp_service.gateway.device_jid import DeviceJid
+from shared.messages.events import CommandResult
+from shared.messages.snapshot import Snapshot
+from shared.messages.status import Reason, SessionStatus
 from whatsapp_service.sessions.session import Services, Session
 from whatsapp_service.sessions.state import LINKED, LINKING, LinkAsked, LinkFailed, State
 from whatsapp_service.store.directory import StoreUnavailableError
@@ -29,6 +31,7 @@ RESTORE_JITTER_S: Final = 0.05
 SWEEP_S: Final = 30.0
 STORE_RETRY_S: Final = 5.0
 STOP_CONCURRENCY: Final = 50
+GIVE_UP_S: Final = 1.0
 
 
 class Supervisor:
@@ -52,8 +55,24 @@ class Supervisor:
 
         Its sender has told the page long ago, so this is no news for pages.
         """
-        session = self._session(command.company_id)
-        session.voice.result(session.state, command.command_id, code)
+        session = self._sessions.get(command.company_id)
+        if session is not None:
+            session.voice.result(session.state, command.command_id, code)
+            return
+        present = await self._snapshots.present_state(command.company_id)
+        snapshot = present.snapshot or Snapshot(
+            company_id=command.company_id, status=SessionStatus.IDLE
+        )
+        refused = CommandResult(
+            company_id=command.company_id,
+            epoch=snapshot.epoch,
+            command_id=command.command_id,
+            success=False,
+            code=code,
+        )
+        self._services.publisher.publish(
+            Announcement(snapshot, refused, keep_qr=True, keep_code=True)
+        )
 
     async def restore(self) -> None:
         """Open every linked salon, the most recently connected first, a few at a time."""
@@ -90,7 +109,8 @@ class Supervisor:
         await asyncio.gather(*(stop_one(session) for session in self))
         for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=GIVE_UP_S)
 
     def _session(self, session_id: SessionId) -> Session:
         session = self._sessions.get(session_id)
@@ -100,10 +120,12 @@ class Supervisor:
             self._tasks[session_id] = asyncio.create_task(
                 session.run(), name=f"session {session_id}"
             )
+            session.recall()
         return session
 
     async def _retire(self, session: Session) -> None:
         del self._sessions[session.session_id]
+        self._services.publisher.forget(session.session_id)
         task = self._tasks.pop(session.session_id)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -134,16 +156,9 @@ class Supervisor:
 
     async def _restore_one(self, stored: StoredDevice) -> None:
         try:
-            try:
-                device = DeviceJid.parse(stored.jid)
-            except ValueError:
-                _log.error("restore_skipped_bad_jid", company_id=stored.session_id)
-                return
             await asyncio.sleep(random.uniform(0, RESTORE_JITTER_S))  # noqa: S311 - jitter
-            session = self._session(stored.session_id)
-            if session.device is None and not self._stopping:
-                session.restore(device)
-                await session.first_outcome(RESTORE_WAIT_S)
+            if not self._stopping:
+                await self._session(stored.session_id).first_outcome(RESTORE_WAIT_S)
         finally:
             _restoring.dec()
             self._restore_slots.release()

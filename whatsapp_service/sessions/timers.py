@@ -11,7 +11,7 @@ class Timers:
     def __len__(self) -> int:
         return len(self._handles)
 
-    def set(self, name: str, delay_s: float, callback: Callable[[], None]) -> None:
+    def set(self, name: str, delay_s: float, callback: Callable[[], object]) -> None:
         """Replaces a timer of the same name."""
         self.cancel(name)
         self._handles[name] = asyncio.get_running_loop().call_later(
@@ -27,6 +27,6 @@ class Timers:
     def cancel_all(self) -> None:
         self.cancel(*list(self._handles))
 
-    def _fire(self, name: str, callback: Callable[[], None]) -> None:
+    def _fire(self, name: str, callback: Callable[[], object]) -> None:
         self._handles.pop(name, None)
         callback()

@@ -6,17 +6,18 @@ from typing import Final, TypeVar
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from shared.company_id import SessionId
-from shared.db import Connection, DatabaseError, Pool
+from shared.db import Connection, DatabaseError, Pool, within
 from whatsapp_service.store import sessions
 from whatsapp_service.store.sessions import StoredDevice
 
 T = TypeVar("T")
 
 ATTEMPTS: Final = 4
+DEADLINE_S: Final = 4.0
 
 
 class Directory:
-    """Every method may raise StoreUnavailableError, after about 7 s of trying."""
+    """Every method may raise StoreUnavailableError, after 4 s of trying at most."""
 
     def __init__(self, database: Pool, credentials: Pool) -> None:
         self._database = database
@@ -25,8 +26,8 @@ class Directory:
     async def save_device(self, session_id: SessionId, jid: str, phone: str) -> None:
         await self._ask(lambda it: sessions.save_device(it, session_id, jid, phone))
 
-    async def mark_connected(self, session_id: SessionId) -> None:
-        await self._ask(lambda it: sessions.mark_connected(it, session_id))
+    async def mark_connected(self, session_id: SessionId, jid: str, phone: str) -> None:
+        await self._ask(lambda it: sessions.mark_connected(it, session_id, jid, phone))
 
     async def forget_device(self, session_id: SessionId, state: str, reason: str) -> None:
         await self._ask(lambda it: sessions.forget_device(it, session_id, state, reason))
@@ -49,18 +50,22 @@ class Directory:
         self, query: Callable[[Connection], Awaitable[T]], pool: Pool | None = None
     ) -> T:
         try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type(DatabaseError),
-                wait=wait_exponential(multiplier=0.5, max=2),
-                stop=stop_after_attempt(ATTEMPTS),
-                reraise=True,
-            ):
-                with attempt:
-                    async with (pool or self._database).connection() as connection:
-                        return await query(connection)
-        except DatabaseError as error:
+            return await within(DEADLINE_S, _try(query, pool or self._database))
+        except (DatabaseError, TimeoutError) as error:
             raise StoreUnavailableError(type(error).__name__) from error
-        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def _try(query: Callable[[Connection], Awaitable[T]], pool: Pool) -> T:
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(DatabaseError),
+        wait=wait_exponential(multiplier=0.2, max=1),
+        stop=stop_after_attempt(ATTEMPTS),
+        reraise=True,
+    ):
+        with attempt:
+            async with pool.connection(timeout=DEADLINE_S) as connection:
+                return await query(connection)
+    raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 class StoreUnavailableError(Exception):

@@ -6,9 +6,12 @@ SET jid = excluded.jid, phone = excluded.phone, state = 'linked', reason = NULL,
     linked_at = now(), updated_at = now();
 
 -- name: mark_connected
-UPDATE whatsapp_sessions
-SET state = 'linked', reason = NULL, last_connected_at = now(), updated_at = now()
-WHERE session_id = %(session_id)s;
+INSERT INTO whatsapp_sessions
+    (session_id, jid, phone, state, linked_at, last_connected_at, updated_at)
+VALUES (%(session_id)s, %(jid)s, %(phone)s, 'linked', now(), now(), now())
+ON CONFLICT (session_id) DO UPDATE
+SET jid = excluded.jid, phone = excluded.phone, state = 'linked', reason = NULL,
+    last_connected_at = now(), updated_at = now();
 
 -- name: forget_device
 UPDATE whatsapp_sessions

@@ -24,8 +24,13 @@ async def save_device(connection: Connection, session_id: SessionId, jid: str, p
     )
 
 
-async def mark_connected(connection: Connection, session_id: SessionId) -> None:
-    await connection.execute(_SQL["mark_connected"], {"session_id": session_id})
+async def mark_connected(
+    connection: Connection, session_id: SessionId, jid: str, phone: str
+) -> None:
+    """Whole row: the device may not have been recorded when it was linked."""
+    await connection.execute(
+        _SQL["mark_connected"], {"session_id": session_id, "jid": jid, "phone": phone}
+    )
 
 
 async def forget_device(

@@ -204,6 +204,23 @@ async def announcer_done(redis: Redis, seen: list[AnySessionEvent]) -> None:
     await wait_until(lambda: bool(seen) and seen[-1].event_id == last.event_id)
 
 
+async def test_bytes_that_are_no_text_end_nothing(redis: Redis) -> None:
+    seen: list[AnySessionEvent] = []
+    async with subscribed(redis, seen):
+        await redis.publish(keys.EVENTS_CHANNEL, b'{"type":"ping","testId":"\xff"}')
+        await redis.publish(keys.EVENTS_CHANNEL, b"\xff\xfe{")
+        await announcer_done(redis, seen)
+
+
+async def test_a_key_of_another_kind_is_no_obstacle(redis: Redis) -> None:
+    await redis.set(keys.session_snapshot(SESSION), "poison")
+
+    assert await Announcer(redis).announce(connected())
+
+    await redis.hset(keys.session_snapshot(SESSION), "epoch", "poison")
+    assert await Announcer(redis).announce(connected())
+
+
 async def test_a_documented_event_of_the_old_system_is_understood(redis: Redis) -> None:
     seen: list[AnySessionEvent] = []
     async with subscribed(redis, seen):

@@ -33,6 +33,21 @@ def test_production_insists_on_what_it_needs(name: str) -> None:
         make(**{name: ""})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("jwt_secret", "a" * 40),
+        ("jwt_secret", "0123456789abcdef"),
+        ("yclients_partner_token", "short"),
+        ("health_check_token", "short"),
+    ],
+)
+def test_production_refuses_a_weak_secret(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name.upper()} is too weak") as refused:
+        make(**{name: value})
+    assert value not in str(refused.value.errors()[0]["msg"])
+
+
 @pytest.mark.parametrize("name", ["jwt_secret", "yclients_partner_token"])
 def test_elsewhere_secrets_may_be_absent_and_are_reported(name: str) -> None:
     settings = make(environment=Environment.DEVELOPMENT, **{name: ""})

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from shared.bus.announcement import Announcement
 from shared.bus.publisher import MAX_WAITING, Publisher
@@ -23,11 +24,14 @@ class FakeAnnouncer:
         self.tries = 0
         self.away = False
         self.newer_owner = False
+        self.refusal: ResponseError | None = None
 
     async def announce(self, announcement: Announcement) -> bool:
         self.tries += 1
         if self.away:
             raise RedisConnectionError
+        if self.refusal is not None:
+            raise self.refusal
         self.told.append(announcement)
         return not self.newer_owner
 
@@ -97,8 +101,51 @@ async def test_durable_events_outlive_an_outage_in_their_order_and_news_does_not
     announcer.away = False
 
     assert await publisher.flush(2)
-    assert [item.event for item in announcer.told if item.event] == [first.event, second.event]
-    assert announcer.told[-1] == Announcement(second.snapshot)
+    assert [item.event for item in announcer.told[:2]] == [first.event, second.event]
+    last = announcer.told[-1]
+    assert last.snapshot == second.snapshot
+    assert isinstance(last.event, StatusChanged)
+    assert last.event.status is SessionStatus.RECONNECTING
+
+
+async def test_after_an_outage_the_newest_state_has_the_last_word(
+    publisher: Publisher, announcer: FakeAnnouncer
+) -> None:
+    announcer.away = True
+    publisher.publish(disconnected())
+    await wait_until(lambda: announcer.tries >= 4)
+
+    announcer.away = False
+    newest = connected()
+    publisher.publish(newest)
+
+    assert await publisher.flush(2)
+    assert announcer.told[-1].snapshot == newest.snapshot
+
+
+async def test_an_answer_that_would_be_the_same_again_holds_nobody_up(
+    publisher: Publisher, announcer: FakeAnnouncer
+) -> None:
+    announcer.refusal = ResponseError("WRONGTYPE")
+    publisher.publish(connected())
+    await wait_until(lambda: announcer.tries == 1)
+    announcer.refusal = None
+    publisher.publish(disconnected())
+
+    assert await publisher.flush(2)
+    assert isinstance(announcer.told[0].event, Disconnected)
+
+
+async def test_everything_is_told_again_when_redis_may_have_forgotten(
+    publisher: Publisher, announcer: FakeAnnouncer
+) -> None:
+    publisher.publish(connected())
+    assert await publisher.flush(2)
+
+    publisher.tell_everything_again()
+
+    assert await publisher.flush(2)
+    assert [type(item.event) for item in announcer.told] == [Connected, StatusChanged]
 
 
 async def test_a_newer_owner_silences_us_without_retries(

@@ -34,8 +34,27 @@ SECRETS = [
     "2@AbCdEfGhIjKlMnOpQrStUvWxYz0123456789,aaaa,bbbb",
     "/marketplace/onboarding?token=abcdef&x=1",
     "user_data_sign=0123456789abcdef",
+    "%2B79990000001",
+    "79990000001_1",
+    "wa79990000001",
+    "+7.999.000.00.01",
+    "Bearer pa55word, User pa55word",
+    'password="pa55word"',
+    '{"token":"pa55word"}',
+    "redis://pa55word@cache/0",
 ]
-LEAKS = ["pa55word", "7999", "999 000", "999)000", "ABCD-1234", "eyJ", "abc.def", "2@Ab", "abcdef"]
+LEAKS = [
+    "pa55word",
+    "7999",
+    "999 000",
+    "999.000",
+    "999)000",
+    "ABCD-1234",
+    "eyJ",
+    "abc.def",
+    "2@Ab",
+    "abcdef",
+]
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -68,6 +87,7 @@ def test_secrets_in_structures_are_masked(value: object) -> None:
         {"event": "session_changed", "company_id": "company_1001", "status": "connected"},
         {"event": "pairing_code_refused", "code": "RATE_LIMITED"},
         {"event": "x", "process_id": "host-123-abc", "waiting": 1234567, "port": 3003},
+        {"event": "x", "started": "2026-11-21 05:10:00", "test_id": "ping_1764936000000_ab12"},
         {"event": "x", "latency_ms": 3.25, "timestamp": "2026-11-21T05:00:00.000000Z"},
     ],
 )
