@@ -117,6 +117,10 @@ class Page:
         await wait_until(lambda: len(self.all(event)) >= count, what=f"{event} no. {count}")
         return self.all(event)[count - 1]
 
+    async def gone(self) -> None:
+        """Wait until the server has let this page go, or has closed its transport."""
+        await wait_until(lambda: self.closed or not self.in_namespace, what="the page is let go")
+
     async def close(self) -> None:
         """As a closed tab."""
         if self._listening is not None:

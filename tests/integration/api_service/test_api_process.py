@@ -99,15 +99,9 @@ PRODUCTION = {"ENVIRONMENT": "production", "PUBLIC_URL": "https://connect.exampl
     ("changed", "line"),
     [
         ({"JWT_SECRET": ""}, "JWT_SECRET is missing"),
-        ({"JWT_SECRET": "a" * 40}, "JWT_SECRET is too weak"),
-        ({"YCLIENTS_PARTNER_TOKEN": ""}, "YCLIENTS_PARTNER_TOKEN is missing"),
         ({"YCLIENTS_PARTNER_TOKEN": "short"}, "YCLIENTS_PARTNER_TOKEN is too weak"),
-        ({"PUBLIC_URL": ""}, "PUBLIC_URL is missing"),
         ({"PUBLIC_URL": "connect.example.com/x"}, "PUBLIC_URL: must be an origin"),
-        ({"HEALTH_CHECK_TOKEN": "short"}, "HEALTH_CHECK_TOKEN is too weak"),
         ({"API_PORT": "no"}, "API_PORT: "),
-        ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS: "),
-        ({"REDIS_URL": "http://x"}, "REDIS_URL must start with"),
     ],
 )
 def test_a_wrong_setting_stops_production_with_one_line(

@@ -55,12 +55,12 @@ async def test_ping_without_an_answer_is_a_timeout(api: RunningApi) -> None:
     assert body["suggestion"]
 
 
-@pytest.mark.parametrize("asked", ["0", "-1", "abc", "30001", "1e3", "٣", "9" * 50, ""])
-async def test_odd_timeouts_are_refused(api: RunningApi, asked: str) -> None:
-    answer = await api.http.get("/health/pubsub", params={"timeout": asked})
+async def test_odd_timeouts_are_refused(api: RunningApi) -> None:
+    for asked in ("0", "-1", "abc", "30001", "1e3", "٣", "9" * 50, ""):
+        answer = await api.http.get("/health/pubsub", params={"timeout": asked})
 
-    assert answer.status_code == 400
-    assert answer.json()["code"] == "INVALID_REQUEST"
+        assert answer.status_code == 400, asked
+        assert answer.json()["code"] == "INVALID_REQUEST"
 
 
 async def test_simple_ping_needs_no_whatsapp_process(api: RunningApi) -> None:

@@ -5,7 +5,6 @@ import json
 import time
 
 import httpx2
-import pytest
 import structlog.testing
 
 from shared.company_id import SalonId, session_id_of
@@ -48,19 +47,19 @@ PACKETS = {
 }
 
 
-@pytest.mark.parametrize("kind", PACKETS)
 async def test_a_malformed_frame_ends_its_own_connection_only(
-    api: RunningApi, whatsapp: WhatsAppSide, kind: str
+    api: RunningApi, whatsapp: WhatsAppSide
 ) -> None:
     async with open_page(api.url, token_for(SALON)) as bystander:
-        async with open_page(api.url, token_for(SALON)) as page:
-            with structlog.testing.capture_logs() as logs:
-                await page.link.send(PACKETS[kind])
-                await wait_until(lambda: page.closed, what="the connection is closed")
-        refused = [line for line in logs if line["log_level"] in {"warning", "error"}]
-        assert [line["event"] for line in refused] == ["socket_packet_refused"]
-        await whatsapp.qr(SESSION, "qr-text")
-        await bystander.next("qr-update")
+        for count, (kind, packet) in enumerate(PACKETS.items(), start=1):
+            async with open_page(api.url, token_for(SALON)) as page:
+                with structlog.testing.capture_logs() as logs:
+                    await page.link.send(packet)
+                    await page.gone()
+            refused = [line for line in logs if line["log_level"] in {"warning", "error"}]
+            assert [line["event"] for line in refused] == ["socket_packet_refused"], kind
+            await whatsapp.qr(SESSION, "qr-text")
+            await bystander.next("qr-update", count)
 
     assert whatsapp.commands == []
 
@@ -85,28 +84,30 @@ async def test_a_megabyte_is_refused_on_both_transports(api: RunningApi) -> None
         assert answer.status_code == 413
 
 
-@pytest.mark.parametrize("kind", sorted(set(PACKETS) - {"empty", "engine open", "unknown kind"}))
-async def test_a_malformed_post_is_refused(api: RunningApi, kind: str) -> None:
+async def test_a_malformed_post_is_refused(api: RunningApi) -> None:
     async with open_page(api.url, token_for(SALON), transport="polling") as page:
         assert isinstance(page.link, PollingLink)
-        answer = await page.link._http.post(
-            "/socket.io/", params=page.link._params, content=PACKETS[kind]
-        )
-        assert answer.status_code in {400, 413}
+        for kind, packet in PACKETS.items():
+            if not packet:
+                continue
+            answer = await page.link._http.post(
+                "/socket.io/", params=page.link._params, content=packet
+            )
+            assert answer.status_code in {400, 413}, kind
         await page.ask("no-such-event")
         assert (await page.next("error"))["code"] == "INVALID_REQUEST"
 
 
-@pytest.mark.parametrize("namespace", ["", "/", "/admin", "/marketplace/x"])
-async def test_other_namespaces_are_closed(api: RunningApi, namespace: str) -> None:
-    link = await open_link(api.url)
-    await link.receive()
-    await link.send(f"40{namespace}," if namespace else "40")
-    [answer] = await link.receive()
-    await link.close()
+async def test_other_namespaces_are_closed(api: RunningApi) -> None:
+    for connect in ("40", "40/,", "40/admin,", "40/marketplace/x,"):
+        link = await open_link(api.url)
+        await link.receive()
+        await link.send(connect)
+        [answer] = await link.receive()
+        await link.close()
 
-    assert answer.startswith("44")
-    assert json.loads(answer[answer.index("{") if "{" in answer else answer.index('"') :])
+        assert answer.startswith("44"), connect
+        assert "Unable to connect" in answer
     assert len(api.application.connections) == 0
 
 
