@@ -1,5 +1,6 @@
 """Fixtures for every test."""
 
+from tests.support.make_run import run
 from tests.support.processes import start_process
 from tests.support.services import (
     database_url,
@@ -18,6 +19,7 @@ __all__ = [
     "no_leaked_keys",
     "postgres_server",
     "redis_url",
+    "run",
     "start_process",
     "valkey_url",
 ]

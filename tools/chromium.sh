@@ -4,11 +4,10 @@
 for name in chromium chromium-browser google-chrome; do
     command -v "$name" >/dev/null && exit 0
 done
-[ -n "${CHROMIUM_PATH:-}" ] && exit 0
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     echo 'Installing chromium for the browser tests …' >&2
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } \
         >/dev/null && exit 0
 fi
-echo 'ai-admin: there is no Chromium here: the browser tests will not run. Install it, or set CHROMIUM_PATH.' >&2
+echo 'ai-admin: there is no Chromium here, and it could not be installed: no browser tests.' >&2
 exit 0

@@ -8,18 +8,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from tests.acceptance.test_make_run import Run
-from tests.support.processes import Starter
+from tests.support.make_run import Run
 
 pytestmark = pytest.mark.timeout(180)
 
 SALONS = ("Ромашка", "Борода")
 PATIENCE_MS = 20_000
-
-
-@pytest.fixture
-def run(tmp_path: Path, start_process: Starter) -> Run:
-    return Run(tmp_path / "var", start_process)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
