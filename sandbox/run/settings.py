@@ -46,6 +46,7 @@ class RunSettings(BaseSettings):
     def api_url(self) -> str:
         """Where this machine's browser finds the API process."""
         host = LOOPBACK if self.api_host in EVERY_ADDRESS else self.api_host
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.api_port}"
 
     @property

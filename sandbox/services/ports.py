@@ -1,5 +1,6 @@
 """Loopback ports: finding a free one, and naming who holds a taken one."""
 
+import errno
 import socket
 
 import psutil
@@ -16,13 +17,17 @@ def free_port() -> int:
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Tell whether a server could listen on `host:port` now (TIME_WAIT does not count as taken)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    """Tell whether nobody listens on `host:port` now (TIME_WAIT does not count).
+
+    Whatever else is wrong with the address, the server that gets it can say better.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
         return True
 
 

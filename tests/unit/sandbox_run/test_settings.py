@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.run.settings import ROOT, RunSettings
 from sandbox.services.errors import SandboxError
-from sandbox.services.ports import free_port
+from sandbox.services.ports import free_port, is_free
 
 
 def test_defaults_are_the_documented_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +41,19 @@ def test_a_taken_port_is_named_with_its_holder_and_its_variable(variable: str) -
             settings.check_ports()
 
 
-def test_a_server_for_every_address_is_reached_on_loopback(tmp_path: Path) -> None:
-    settings = RunSettings(api_host="0.0.0.0", api_port=4000, aiadmin_data_dir=tmp_path)  # noqa: S104
-    assert settings.api_url == "http://127.0.0.1:4000"
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:4000"),  # noqa: S104 - only named
+        ("::1", "http://[::1]:4000"),
+        ("localhost", "http://localhost:4000"),
+    ],
+)
+def test_the_api_is_reached_where_it_listens(tmp_path: Path, host: str, url: str) -> None:
+    settings = RunSettings(api_host=host, api_port=4000, aiadmin_data_dir=tmp_path)
+    assert settings.api_url == url
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such name", "::1"])
+def test_an_address_that_is_not_ours_is_not_called_taken(host: str) -> None:
+    assert is_free(free_port(), host)
