@@ -56,5 +56,5 @@ class Run:
 @pytest.fixture
 def run(start_process: Starter) -> Iterator[Run]:
     """The whole system, not started yet."""
-    with open_folder("ai-admin-test-run-") as place:
+    with open_folder("run") as place:
         yield Run(place / "var", start_process)

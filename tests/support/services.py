@@ -48,7 +48,7 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Postgres of its own for this run of tests, without care for power cuts."""
-    with open_folder("ai-admin-test-postgres-") as folder:
+    with open_folder("postgres") as folder:
         setup = postgres.PostgresSetup(
             folder / "postgres", free_port(), secrets.token_hex(8), settings=postgres.DISPOSABLE
         )
@@ -86,7 +86,7 @@ def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     """URL of the run's one Valkey. Tests take `redis_url`, which is clean."""
-    with open_folder("ai-admin-test-valkey-") as folder:
+    with open_folder("valkey") as folder:
         setup = valkey.ValkeySetup(folder / "valkey", free_port(), settings=valkey.DISPOSABLE)
         server = valkey.start(setup)
         try:

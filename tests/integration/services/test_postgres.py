@@ -26,7 +26,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another account needs
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    with open_folder("ai-admin-test-place-") as folder:
+    with open_folder("place") as folder:
         yield folder
 
 
