@@ -23,11 +23,11 @@ def test_what_must_not_be_there_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "https://connect.example.com/work/x",
-        "tests/work/fixtures",
+        "https://connect.example.com/root/x",
+        "tests/root/fixtures",
         "from PyPI's wheel",
         "./root/x",
-        "/work",
+        "/root",
         "@npm",
     ],
 )
