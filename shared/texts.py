@@ -63,6 +63,18 @@ ERROR_TEXTS: Final[dict[ErrorCode, Text]] = {
     ),
     ErrorCode.LINK_REFUSED: Text("WhatsApp отклонил подключение.", _TRY_AGAIN),
     ErrorCode.QR_TIMEOUT: Text("QR-код не появился вовремя.", _TRY_AGAIN),
+    ErrorCode.PROXY_UNREACHABLE: Text(
+        "Не отвечает наш канал связи с WhatsApp.", "Мы уже знаем об этом. Попробуйте позже."
+    ),
+    ErrorCode.PASSKEY_REQUIRED: Text(
+        "Вход в этот WhatsApp защищён ключом доступа (passkey).",
+        "Отключите его на телефоне: WhatsApp → «Настройки» → «Аккаунт» → «Ключи доступа». "
+        "Потом подключите WhatsApp ещё раз.",
+    ),
+    ErrorCode.UNLINK_FAILED: Text(
+        "Не удалось отвязать WhatsApp.",
+        "Попробуйте ещё раз или отвяжите «AI Admin» в WhatsApp → «Связанные устройства».",
+    ),
     ErrorCode.COMMAND_EXPIRED: Text("Запрос ждал слишком долго.", _TRY_AGAIN),
     ErrorCode.INVALID_MESSAGE: Text("Запрос не разобран.", "Обновите страницу."),
     ErrorCode.SERVICE_UNAVAILABLE: Text("Сервис временно недоступен.", _TRY_AGAIN),
@@ -101,6 +113,11 @@ REASON_TEXTS: Final[dict[Reason, Text]] = {
     Reason.LINKER_FAILED: ERROR_TEXTS[ErrorCode.LINKER_FAILED],
     Reason.LINKER_QUEUE_FULL: ERROR_TEXTS[ErrorCode.LINKER_QUEUE_FULL],
     Reason.CLIENT_OUTDATED: ERROR_TEXTS[ErrorCode.CLIENT_OUTDATED],
+    Reason.PROXY_UNREACHABLE: ERROR_TEXTS[ErrorCode.PROXY_UNREACHABLE],
+    Reason.PASSKEY_REQUIRED: ERROR_TEXTS[ErrorCode.PASSKEY_REQUIRED],
+    Reason.STORE_UNAVAILABLE: ERROR_TEXTS[ErrorCode.SERVICE_UNAVAILABLE],
+    Reason.OWNER_LOST: ERROR_TEXTS[ErrorCode.SERVICE_UNAVAILABLE],
+    Reason.UNLINKED: Text("WhatsApp отвязан от AI Admin.", "Подключите WhatsApp, когда захотите."),
     Reason.CREDENTIALS_MISSING: Text(
         "Данные подключения не найдены.", "Подключите WhatsApp ещё раз."
     ),

@@ -18,6 +18,11 @@ COMMANDS_MAX_LENGTH: Final = 50_000
 COMMANDS_DEAD_MAX_LENGTH: Final = 10_000
 
 
+def process_heartbeat(process_id: str) -> str:
+    """There while the WhatsApp process lives; expires soon after its end."""
+    return f"whatsapp:process:{process_id}"
+
+
 def session_snapshot(session_id: SessionId) -> str:
     return f"whatsapp:session:{session_id}"
 
