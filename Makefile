@@ -3,6 +3,8 @@
 PYTHON ?= $(or $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 python3.14,\
 	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null))),python3)
 VENV_PYTHON = .venv/bin/python
+# Tests wait more than they compute: one more worker than cores, and not more than six.
+JOBS ?= $(shell cores=$$(nproc); echo $$((cores < 5 ? cores + 1 : 6)))
 
 .DEFAULT_GOAL = help
 .PHONY: help run migrate reset-data install install-dev page chromium test check format lock clean
@@ -34,7 +36,7 @@ chromium:  ## a browser for the browser tests: the machine's, or from apt when r
 	@tools/chromium.sh
 
 test: install-dev page chromium  ## every test; TESTS=tests/unit chooses some
-	$(VENV_PYTHON) -m pytest $(TESTS)
+	$(VENV_PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 check: install-dev page  ## what CI checks besides the tests
 	$(VENV_PYTHON) -m ruff check .
