@@ -14,7 +14,7 @@ import uvloop
 from api_service.app import Application, build_app
 from api_service.settings import ApiSettings
 from shared.http_server import Server, listen
-from shared.lifecycle import stop_on_signals
+from shared.lifecycle import allow_many_descriptors, stop_on_signals
 from shared.observability import configure_logging, configure_sentry
 from shared.settings import load_settings
 
@@ -46,6 +46,7 @@ def main() -> None:
     settings = load_settings(ApiSettings)
     configure_logging(settings, component="api")
     configure_sentry(settings, component="api")
+    allow_many_descriptors()
     logger = logging.getLogger("uvicorn.error")
     logger.setLevel(max(logging.WARNING, logging.getLogger().level))
     listener = listen("API_HOST, API_PORT", settings.api_host, settings.api_port)

@@ -30,7 +30,7 @@ from api_service.realtime.idle_sockets import IdleSockets
 from api_service.realtime.namespace import Desk, OnboardingNamespace
 from api_service.realtime.origins import AllowedOrigins
 from api_service.realtime.relay import Relay
-from api_service.realtime.server import PATH, make_server, release
+from api_service.realtime.server import PATH, make_server, release, rooms
 from api_service.settings import ApiSettings
 from api_service.store.breaker_record import BreakerPolicy, BreakerRecord
 from api_service.store.pairing_lock import PairingLock
@@ -51,6 +51,7 @@ from shared.bus.snapshots import Snapshots
 from shared.bus.subscriber import EventSubscriber
 from shared.bus.vitals import Vitals
 from shared.db import Pool, make_pool
+from shared.inventory import Inventory
 from shared.lifecycle import BackgroundTasks
 
 _log = structlog.get_logger(__name__)
@@ -149,10 +150,30 @@ class _Parts:
             *LinkingApi(self.tokens, self.qr_linking, self.snapshots).routes,
             *HealthRoutes(self.checks, self.round_trips, SessionReport(self.snapshots)).routes,
             *MarketplaceHealth(settings, self.checks, self.qr_breaker).routes,
-            *metrics.routes(),
+            *metrics.routes(self._inventory()),
             *Assets(settings.page_dir).routes,
             Mount(f"/{PATH}", Gate(engine)),
         ]
+
+    def _inventory(self) -> Inventory:
+        inventory = Inventory()
+        inventory.add_redis(self.redis)
+        inventory.add_databases(self.database)
+        inventory.add(
+            "realtime_transports", "Open transports", lambda: len(self.sockets.eio.sockets)
+        )
+        inventory.add(
+            "realtime_rooms", "Rooms, one of each page's own", lambda: rooms(self.sockets)
+        )
+        inventory.add(
+            "realtime_tasks", "Requests and timers of pages", lambda: self.connections.tasks
+        )
+        inventory.add(
+            "requests_waiting",
+            "Requests that wait for an answer of a session",
+            lambda: self.outcomes.waiting,
+        )
+        return inventory
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:

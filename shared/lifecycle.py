@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -19,6 +20,16 @@ _log = structlog.get_logger(__name__)
 def new_process_id() -> str:
     """Names one life of one process: host, pid and a random part, since pids come again."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def allow_many_descriptors() -> None:
+    """Raise the soft limit to the hard one: a page and a session hold descriptors each.
+
+    The soft one is 1,024 on most machines, for programs that still use ``select``.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS: its hard limit may not be asked for
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def stop_on_signals() -> asyncio.Event:

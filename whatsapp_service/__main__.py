@@ -9,6 +9,7 @@ from typing import NoReturn
 import structlog
 
 from shared.http_server import listen
+from shared.lifecycle import allow_many_descriptors
 from shared.observability import capture, configure_logging, configure_sentry
 from shared.settings import EXIT_CONFIGURATION, load_settings
 from whatsapp_service.app import run
@@ -20,6 +21,7 @@ def main() -> NoReturn:
     settings = load_settings(WhatsAppSettings)
     configure_logging(settings, component="whatsapp")
     configure_sentry(settings, component="whatsapp")
+    allow_many_descriptors()
     uvicorn_log = logging.getLogger("uvicorn.error")
     uvicorn_log.setLevel(max(logging.WARNING, logging.getLogger().level))
     listener = listen(

@@ -21,7 +21,7 @@ from shared.http_server import Server
 from shared.lifecycle import background_tasks, new_process_id, stop_on_signals
 from whatsapp_service.gateway.library import load_library, require_genuine_library
 from whatsapp_service.gateway.linked_client import Gateway
-from whatsapp_service.operator_http import OperatorHttp
+from whatsapp_service.operator_http import OperatorHttp, take_inventory
 from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.session import Services
 from whatsapp_service.sessions.store_preparation import prepare_store
@@ -57,8 +57,11 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
             process_id=process_id,
             device_name=settings.device_name,
         )
-        supervisor = Supervisor(services, Snapshots(redis), settings.restore_concurrency)
-        http = OperatorHttp(supervisor, publisher, redis, database)
+        supervisor = Supervisor(
+            services, Snapshots(redis), settings.restore_concurrency, settings.session_sweep_s
+        )
+        inventory = take_inventory(supervisor, pool, redis, database, credentials)
+        http = OperatorHttp(supervisor, publisher, redis, database, inventory)
         async with background_tasks() as publishing, background_tasks() as working:
             publishing.start(publisher.run(), "publisher")
             pings = PingResponder(redis, process_id, publisher.tell_everything_again)

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,7 +16,9 @@ from starlette.routing import Route
 from shared.bus.connection import BusError
 from shared.bus.publisher import Publisher
 from shared.db import Pool, measure_latency_ms
+from shared.inventory import Inventory
 from shared.phone import mask_phone
+from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.session import Session
 from whatsapp_service.sessions.supervisor import Supervisor
 
@@ -26,12 +29,18 @@ class OperatorHttp:
     """Routes over the running parts of the process; builds no adapters."""
 
     def __init__(
-        self, supervisor: Supervisor, publisher: Publisher, redis: Redis, database: Pool
+        self,
+        supervisor: Supervisor,
+        publisher: Publisher,
+        redis: Redis,
+        database: Pool,
+        inventory: Inventory,
     ) -> None:
         self._supervisor = supervisor
         self._publisher = publisher
         self._redis = redis
         self._database = database
+        self._inventory = inventory
         self._started = time.monotonic()
         self.app = Starlette(
             routes=[Route("/health", self._health), Route("/metrics", self._metrics)]
@@ -58,7 +67,7 @@ class OperatorHttp:
         return JSONResponse(body, status_code=200 if healthy else 503)
 
     async def _metrics(self, _request: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(self._inventory.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     async def _redis_answers(self) -> bool:
         try:
@@ -66,6 +75,33 @@ class OperatorHttp:
                 return bool(await self._redis.ping())
         except (BusError, TimeoutError, OSError):
             return False
+
+
+def take_inventory(
+    supervisor: Supervisor, linkers: LinkerPool, redis: Redis, *databases: Pool
+) -> Inventory:
+    """What an operator watches: nothing in it grows unless salons do."""
+    inventory = Inventory()
+    inventory.add_redis(redis)
+    inventory.add_databases(*databases)
+    inventory.add_each(
+        "sessions",
+        "Sessions in this process",
+        "status",
+        lambda: Counter(session.state.status.value for session in supervisor),
+    )
+    inventory.add(
+        "session_timers",
+        "Timers of sessions that are set",
+        lambda: sum(len(session.timers) for session in supervisor),
+    )
+    inventory.add(
+        "session_mailbox_depth",
+        "Pieces of work that wait in the fullest mailbox",
+        lambda: max((session.waiting for session in supervisor), default=0),
+    )
+    inventory.add("linkers_warm", "Linkers that wait to be used", lambda: linkers.warm)
+    return inventory
 
 
 def _describe(session: Session) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class WhatsAppSettings(CommonSettings):
     linker_spares: int = Field(default=1, ge=0, le=20)
     linker_queue_limit: int = Field(default=100, ge=0, le=10_000)
     restore_concurrency: int = Field(default=5, ge=1, le=100)
+    session_sweep_s: float = Field(default=30.0, ge=0.1, le=3600)
 
     @property
     def store_url(self) -> str:

@@ -79,6 +79,10 @@ class Connections:
     def __len__(self) -> int:
         return len(self._by_sid)
 
+    @property
+    def tasks(self) -> int:
+        return len(self._running)
+
     def add(self, sid: SocketId, registration: Registration) -> Connection:
         connection = Connection(sid, registration, self._running)
         self._by_sid[sid] = connection

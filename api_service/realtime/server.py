@@ -38,6 +38,11 @@ def make_server(origins: AllowedOrigins) -> socketio.AsyncServer:
     )
 
 
+def rooms(server: socketio.AsyncServer) -> int:
+    """Rooms in the namespace but the one of all: each page has one, each salon with pages one."""
+    return max(0, len(server.manager.rooms.get(NAMESPACE, {})) - 1)
+
+
 async def release(server: socketio.AsyncServer) -> None:
     """Close every transport, so that pages connect again by themselves, elsewhere.
 

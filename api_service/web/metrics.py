@@ -3,11 +3,13 @@
 import time
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.inventory import Inventory
 
 _log = structlog.get_logger(__name__)
 _requests = Counter("http_requests_total", "HTTP requests", ["route", "method", "status"])
@@ -20,12 +22,11 @@ _seconds = Histogram(
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-async def _metrics(_request: Request) -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+def routes(inventory: Inventory) -> list[BaseRoute]:
+    async def metrics(_request: Request) -> Response:
+        return Response(inventory.exposition(), media_type=CONTENT_TYPE_LATEST)
 
-
-def routes() -> list[BaseRoute]:
-    return [Route("/metrics", _metrics)]
+    return [Route("/metrics", metrics)]
 
 
 class MeasureRequests:

@@ -75,6 +75,10 @@ class LinkerPool:
         self._queue: deque[Slot] = deque()
         self._taken = asyncio.Event()
 
+    @property
+    def warm(self) -> int:
+        return len(self._warm)
+
     def ask(self, on_position: OnPosition) -> Slot:
         """A slot that is granted now or later. Raises QueueFullError.
 

@@ -203,5 +203,10 @@ class Session:
         )
 
     @property
+    def waiting(self) -> int:
+        """Pieces of work in the mailbox."""
+        return self._mailbox.qsize()
+
+    @property
     def connected(self) -> bool:
         return self.state.status is SessionStatus.CONNECTED

@@ -23,7 +23,6 @@ from whatsapp_service.store.directory import StoreUnavailableError
 from whatsapp_service.store.sessions import StoredDevice
 
 _log = structlog.get_logger(__name__)
-_sessions = Gauge("sessions", "Sessions in this process", ["connected"])
 _restoring = Gauge("sessions_restoring", "Linked sessions that are yet to be opened after a start")
 
 RESTORE_WAIT_S: Final = 15.0
@@ -35,9 +34,16 @@ GIVE_UP_S: Final = 1.0
 
 
 class Supervisor:
-    def __init__(self, services: Services, snapshots: Snapshots, restore_concurrency: int) -> None:
+    def __init__(
+        self,
+        services: Services,
+        snapshots: Snapshots,
+        restore_concurrency: int,
+        sweep_s: float = SWEEP_S,
+    ) -> None:
         self._services = services
         self._snapshots = snapshots
+        self._sweep_s = sweep_s
         self._restore_slots = asyncio.Semaphore(restore_concurrency)
         self._sessions: dict[SessionId, Session] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
@@ -89,13 +95,10 @@ class Supervisor:
     async def sweep(self) -> None:
         """Let go of sessions of which only the snapshot is left."""
         while True:
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(self._sweep_s)
             for session in self:
                 if session.retirable:
                     await self._retire(session)
-            connected = sum(session.connected for session in self)
-            _sessions.labels(connected="yes").set(connected)
-            _sessions.labels(connected="no").set(len(self._sessions) - connected)
 
     async def stop(self) -> None:
         """Close all sessions, many at a time; each has its own deadline."""

@@ -106,6 +106,18 @@ async def test_without_redis_and_postgres_the_process_runs_and_says_so() -> None
     assert (sessions.status_code, sessions.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
 
 
+async def test_metrics_show_what_the_process_holds(api: RunningApi) -> None:
+    text = (await api.http.get("/metrics")).text
+
+    held = {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if line[0] != "#"}
+    assert held["asyncio_tasks"] >= 3
+    assert held["process_threads"] >= 1
+    assert held['postgres_connections{pool="api-service"}'] >= 1
+    assert held['redis_connections{state="used"}'] >= 2
+    assert held["realtime_transports"] == held["realtime_rooms"] == held["realtime_tasks"] == 0
+    assert held["requests_waiting"] == 0
+
+
 async def test_metrics_count_by_route(api: RunningApi) -> None:
     await api.http.get("/health/company/company_1001")
 
