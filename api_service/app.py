@@ -24,6 +24,7 @@ from api_service.core.qr_linking import QrLinking
 from api_service.core.registration import Registrar
 from api_service.core.session_report import SessionReport
 from api_service.core.tokens import Tokens
+from api_service.core.unlinking import Unlinking
 from api_service.realtime.connections import Connections
 from api_service.realtime.gate import Gate
 from api_service.realtime.idle_sockets import IdleSockets
@@ -113,6 +114,8 @@ class _Parts:
             settings.code_deadline_s,
         )
 
+        self.unlinking = Unlinking(commands, self.outcomes)
+
     def _connect_pages(self) -> None:
         settings = self.settings
         self.connections = Connections()
@@ -134,6 +137,7 @@ class _Parts:
             self.relay,
             self.qr_linking,
             self.code_linking,
+            self.unlinking,
         )
         self.sockets.register_namespace(OnboardingNamespace(desk))
 

@@ -117,7 +117,10 @@ REASON_TEXTS: Final[dict[Reason, Text]] = {
     Reason.PASSKEY_REQUIRED: ERROR_TEXTS[ErrorCode.PASSKEY_REQUIRED],
     Reason.STORE_UNAVAILABLE: ERROR_TEXTS[ErrorCode.SERVICE_UNAVAILABLE],
     Reason.OWNER_LOST: ERROR_TEXTS[ErrorCode.SERVICE_UNAVAILABLE],
-    Reason.UNLINKED: Text("WhatsApp отвязан от AI Admin.", "Подключите WhatsApp, когда захотите."),
+    Reason.UNLINKED: Text(
+        "WhatsApp отвязан от AI Admin.",
+        "Если «AI Admin» остался в WhatsApp → «Связанные устройства», удалите его там.",
+    ),
     Reason.CREDENTIALS_MISSING: Text(
         "Данные подключения не найдены.", "Подключите WhatsApp ещё раз."
     ),
@@ -132,6 +135,6 @@ def error_text(code: ErrorCode) -> Text:
 
 def status_text(status: SessionStatus, reason: Reason | None = None) -> Text:
     """The reason's own text when there is one, else the status's."""
-    if status is SessionStatus.ERROR and reason in REASON_TEXTS:
+    if status in {SessionStatus.ERROR, SessionStatus.LOGGED_OUT} and reason in REASON_TEXTS:
         return REASON_TEXTS[reason]
     return STATUS_TEXTS[status]

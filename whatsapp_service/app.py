@@ -22,6 +22,7 @@ from shared.lifecycle import background_tasks, new_process_id, stop_on_signals
 from whatsapp_service.gateway.library import load_library, require_genuine_library
 from whatsapp_service.gateway.linked_client import Gateway
 from whatsapp_service.operator_http import OperatorHttp, take_inventory
+from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.session import Services
 from whatsapp_service.sessions.store_preparation import prepare_store
@@ -49,10 +50,12 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
             spares=settings.linker_spares,
             queue_limit=settings.linker_queue_limit,
         )
+        directory = Directory(database, credentials)
         services = Services(
             pool=pool,
             gateway=Gateway(load_library(), settings.store_url, settings.device_name),
-            directory=Directory(database, credentials),
+            directory=directory,
+            half_links=HalfLinks(directory),
             publisher=publisher,
             process_id=process_id,
             device_name=settings.device_name,

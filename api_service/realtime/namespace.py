@@ -16,6 +16,7 @@ from api_service.core.limits import Limits
 from api_service.core.linking import AnnouncedError
 from api_service.core.qr_linking import QrLinking
 from api_service.core.tokens import Registration, Tokens
+from api_service.core.unlinking import Unlinking
 from api_service.realtime import payloads
 from api_service.realtime.connections import Connection, Connections, SocketId
 from api_service.realtime.handshake import read_handshake
@@ -47,6 +48,7 @@ class Desk:
     relay: Relay
     qr_linking: QrLinking
     code_linking: CodeLinking
+    unlinking: Unlinking
 
 
 class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio has no types
@@ -58,6 +60,7 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
         self._requests: dict[str, Request] = {
             "request-qr": self._on_request_qr,
             "request-pairing-code": self._on_request_code,
+            "unlink": self._on_unlink,
         }
 
     async def trigger_event(self, event: str, *args: Any) -> None:
@@ -126,10 +129,18 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
 
     async def _on_request_qr(self, connection: Connection, arguments: tuple[Any, ...]) -> bool:
         """Without payload. Asking again while one request is under way changes nothing."""
-        if len(arguments) > 1 or any(argument not in (None, {}) for argument in arguments):
+        if not _empty(arguments):
             return False
         work = self._settle(connection, partial(self._give_qr, connection), payloads.error)
         connection.start("request-qr", work)
+        return True
+
+    async def _on_unlink(self, connection: Connection, arguments: tuple[Any, ...]) -> bool:
+        """Without payload. Asking again while one request is under way changes nothing."""
+        if not _empty(arguments):
+            return False
+        work = self._settle(connection, partial(self._unlink, connection), payloads.error)
+        connection.start("unlink", work)
         return True
 
     async def _on_request_code(self, connection: Connection, arguments: tuple[Any, ...]) -> bool:
@@ -159,6 +170,10 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
             live = answer.code
             told = payloads.pairing_code(live.code, live.phone_number, live.expires_at)
             await self._tell(connection.sid, told)
+
+    async def _unlink(self, connection: Connection) -> None:
+        """Success reaches every page as an event."""
+        await self._desk.unlinking.request(connection.session_id)
 
     async def _settle(
         self,
@@ -194,3 +209,8 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
         if "code" in payload and event != "pairing-code":
             _refusals.labels(event=event, code=payload["code"]).inc()
         await self.emit(event, payload, to=sid)
+
+
+def _empty(arguments: tuple[Any, ...]) -> bool:
+    """Clients send no payload, null or an empty object."""
+    return len(arguments) <= 1 and all(argument in (None, {}) for argument in arguments)

@@ -37,7 +37,13 @@ class RequestPairingCode(_Command):
     phone_number: PhoneDigits
 
 
-Command = RequestQr | RequestPairingCode
+class Unlink(_Command):
+    """Take the salon's device off the WhatsApp account. Done already when nothing is linked."""
+
+    type: Literal["unlink"] = "unlink"
+
+
+Command = RequestQr | RequestPairingCode | Unlink
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 

@@ -13,6 +13,7 @@ from shared.messages.events import Connected, Disconnected, Qr
 from shared.messages.status import Reason, SessionStatus
 from tests.acceptance.conftest import WhatsApp
 from tests.support.waiting import wait_until
+from whatsapp_service.sessions.link_attempt import MAX_LOSSES
 
 SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
 PHONE, OTHER_PHONE = "79990000001", "79990000002"
@@ -64,16 +65,18 @@ async def test_a_kill_in_the_middle_of_linking_ends_the_attempt_on_the_page(
     assert ended.reason == Reason.SERVICE_STOPPED
 
 
-async def test_a_killed_linker_is_an_error_and_the_next_attempt_works(
+async def test_linkers_that_are_killed_are_replaced_until_it_is_too_much(
     whatsapp: WhatsApp,
 ) -> None:
+    after = 0
     await whatsapp.bus.request_qr(SALON)
-    await whatsapp.bus.event(Qr, SALON)
+    for _ in range(MAX_LOSSES + 1):
+        await whatsapp.bus.event(Qr, SALON, after=after)
+        after = len(whatsapp.bus.events)
+        for child in psutil.Process(whatsapp.process.pid).children():
+            os.kill(child.pid, signal.SIGKILL)
 
-    for child in psutil.Process(whatsapp.process.pid).children():
-        os.kill(child.pid, signal.SIGKILL)
-
-    error = await whatsapp.bus.status(SessionStatus.ERROR, SALON)
+    error = await whatsapp.bus.status(SessionStatus.ERROR, SALON, after=after)
     assert error.reason == Reason.LINKER_FAILED
     await whatsapp.link_by_qr(SALON, PHONE)
 

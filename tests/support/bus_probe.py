@@ -11,9 +11,9 @@ from shared.bus.snapshots import PresentState, Snapshots
 from shared.bus.subscriber import EventSubscriber
 from shared.clock import now_ms
 from shared.company_id import SessionId
-from shared.messages.commands import RequestPairingCode, RequestQr
+from shared.messages.commands import RequestPairingCode, RequestQr, Unlink
 from shared.messages.envelope import new_id
-from shared.messages.events import AnySessionEvent, StatusChanged
+from shared.messages.events import AnySessionEvent, CommandResult, StatusChanged
 from shared.messages.status import SessionStatus
 from tests.support.waiting import wait_until
 
@@ -55,6 +55,22 @@ class BusProbe:
         )
         await self._sender.send(command)
         return command.command_id
+
+    async def unlink(self, session_id: SessionId) -> str:
+        """Send the command; its id."""
+        command = Unlink(
+            command_id=new_id(),
+            company_id=session_id,
+            issued_at=now_ms(),
+            expires_at=now_ms() + COMMAND_LIFETIME_MS,
+        )
+        await self._sender.send(command)
+        return command.command_id
+
+    async def result(self, command_id: str, session_id: SessionId) -> CommandResult:
+        return await self.event(
+            CommandResult, session_id, where=lambda event: event.command_id == command_id
+        )
 
     async def event(
         self,

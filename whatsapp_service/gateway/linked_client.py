@@ -17,9 +17,13 @@ _log = structlog.get_logger(__name__)
 
 REGISTRATION_S: Final = 1.5
 STOP_S: Final = 8.0
-LOGOUT_S: Final = 15.0
+LOG_OUT_S: Final = 6.0
 
 Deliver = Callable[[GatewayEvent], None]
+
+
+class LogOutFailedError(Exception):
+    """WhatsApp did not confirm that the device is off the account."""
 
 
 class Gateway:
@@ -79,6 +83,17 @@ class LinkedClient:
             self._client.connect_task = task
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._registered.wait(), REGISTRATION_S)
+
+    async def log_out(self) -> None:
+        """Take the device off the account; the library deletes its credentials.
+
+        The client must be open, and is to be closed afterwards. Raises LogOutFailedError.
+        """
+        try:
+            async with self._gateway.changes, asyncio.timeout(LOG_OUT_S):
+                await self._client.logout()
+        except Exception as error:
+            raise LogOutFailedError(type(error).__name__) from error
 
     async def close(self) -> None:
         """Disconnect and let the Go side forget the client. Idempotent."""

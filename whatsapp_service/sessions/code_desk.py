@@ -42,10 +42,10 @@ class CodeDesk:
         live = self.live
         return live if live is not None and live.phone_number == phone else None
 
-    def await_code(
-        self, request: int, command: RequestPairingCode, done: asyncio.Future[None]
-    ) -> None:
-        self.pending = Pending(PhoneNumber(command.phone_number), request, [(command, done)])
+    def await_code(self, phone: PhoneNumber, request: int) -> Pending:
+        """A code that nobody waits for yet."""
+        self.pending = Pending(phone, request)
+        return self.pending
 
     def given(self, code: str) -> tuple[LiveCode, Pending] | None:
         """The new live code and who waited for it; None when nobody does any more."""

@@ -23,6 +23,7 @@ from whatsapp_service.gateway.events import (
     SocketLost,
     StreamFailed,
 )
+from whatsapp_service.gateway.linked_client import LogOutFailedError
 from whatsapp_service.sessions.state import ConnectionLost, ConnectionOpened, Ended, Restored
 from whatsapp_service.store.directory import StoreUnavailableError
 
@@ -67,7 +68,7 @@ class Connection:
             self._retry()
             return
         if not known:
-            await self._forget(SessionStatus.LOGGED_OUT, Reason.CREDENTIALS_MISSING)
+            await self.forget(SessionStatus.LOGGED_OUT, Reason.CREDENTIALS_MISSING)
             return
         client = session.services.gateway.client_for(
             session.session_id, session.device, lambda event: self._report(client, event)
@@ -75,6 +76,17 @@ class Connection:
         self._client = client
         self.reopen_in(LIBRARY_RETRIES_S)
         await client.open()
+
+    async def ensure_open(self) -> None:
+        """Connect unless a client is at it."""
+        if self._client is None:
+            await self.open()
+
+    async def log_out(self) -> None:
+        """Take the device off the WhatsApp account. Raises LogOutFailedError."""
+        if self._client is None:
+            raise LogOutFailedError("not open")
+        await self._client.log_out()
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -101,8 +113,10 @@ class Connection:
             case SocketLost() | StreamFailed() | KeepAliveLost():
                 self._session.apply(ConnectionLost(_LOSSES[type(event)]))
                 self.reopen_in(LIBRARY_RETRIES_S)
+            case LoggedOut() if self._session.state.status is SessionStatus.LINKING:
+                await self.forget(SessionStatus.ERROR, Reason.REFUSED)
             case LoggedOut():
-                await self._forget(SessionStatus.LOGGED_OUT, Reason.LOGGED_OUT)
+                await self.forget(SessionStatus.LOGGED_OUT, Reason.LOGGED_OUT)
             case Replaced():
                 await self._end(SessionStatus.REPLACED, Reason.REPLACED)
             case Banned(expires_in_s):
@@ -118,6 +132,9 @@ class Connection:
         session = self._session
         self._failures = 0
         session.timers.cancel("reopen")
+        if session.unlinking.wanted:
+            await session.unlinking.on_opened()
+            return
         session.apply(ConnectionOpened())
         await self._record()
 
@@ -157,7 +174,7 @@ class Connection:
             session.apply(Restored(session.device.phone))
             await self.open()
 
-    async def _forget(self, status: SessionStatus, reason: Reason) -> None:
+    async def forget(self, status: SessionStatus, reason: Reason) -> None:
         """The device is gone on the phone's side: so is everything of it here."""
         session = self._session
         session.device = None
@@ -168,6 +185,7 @@ class Connection:
             await session.services.directory.forget_device(session.session_id, status, reason)
         except StoreUnavailableError:
             _log.warning("logout_not_recorded")
+        session.unlinking.on_forgotten()
 
     async def _end(self, status: SessionStatus, reason: Reason) -> None:
         """No connection for now; the credentials stay."""

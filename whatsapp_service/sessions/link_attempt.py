@@ -9,8 +9,10 @@ from typing import Final
 
 import structlog
 
+from shared.company_id import SessionId
 from shared.messages.status import Reason
 from shared.phone import PhoneNumber
+from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.linker_protocol import (
     AskCode,
     CodeFailed,
@@ -22,8 +24,10 @@ from whatsapp_service.gateway.linker_protocol import (
     Report,
     Start,
 )
+from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.linker import Linker, LinkerGoneError
 from whatsapp_service.sessions.linker_pool import LinkerPool, Slot
+from whatsapp_service.store.directory import StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +38,8 @@ FIRST_LOGIN_S: Final = 75.0
 """The linker gives its first login 60 s."""
 GRACE_S: Final = 15.0
 FIRST_QR_S: Final = 12.0
+MAX_LOSSES: Final = 2
+"""Linkers that may die in one attempt without ending it."""
 
 _REASONS: Final = {
     "qr-expired": Reason.QR_EXPIRED,
@@ -56,7 +62,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """A fresh connection takes the place of an old one: its QR and code are void."""
+    """A fresh connection takes the place of an old or lost one: its QR and code are void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +85,18 @@ class LinkAttempt:
     replaced by a fresh one first, in the same slot.
     """
 
-    def __init__(self, pool: LinkerPool, store_url: str, device_name: str, on_news: OnNews) -> None:
+    def __init__(
+        self,
+        session_id: SessionId,
+        pool: LinkerPool,
+        half_links: HalfLinks,
+        start: Start,
+        on_news: OnNews,
+    ) -> None:
+        self._session_id = session_id
         self._pool = pool
-        self._start = Start(store_url=store_url, device_name=device_name)
+        self._half_links = half_links
+        self._start = start
         self._on_news = on_news
         self._linker: Linker | None = None
         self._connected_at: float | None = None
@@ -89,6 +104,8 @@ class LinkAttempt:
         self._requests = itertools.count(1)
         self._restart = False
         self._paired = False
+        self._identity: bytes | None = None
+        self._losses = 0
 
     async def run(self) -> None:
         """Until linked or over; cancelling it ends its processes. Raises QueueFullError."""
@@ -100,6 +117,9 @@ class LinkAttempt:
             reason = await self._work(slot)
         except (LinkerGoneError, TimeoutError):
             _log.warning("link_attempt_lost_its_linker")
+        except StoreUnavailableError:
+            _log.warning("link_attempt_without_store")
+            reason = Reason.STORE_UNAVAILABLE
         finally:
             await slot.release()
         self._on_news(AttemptOver(reason))
@@ -130,13 +150,37 @@ class LinkAttempt:
     async def _work(self, slot: Slot) -> Reason | None:
         while True:
             self._restart = False
-            self._connected_at = None
+            self._connected_at = self._identity = None
             self._linker = await slot.fresh_linker()
             self._linker.tell(self._start)
             reason = await self._follow(self._linker)
-            if not self._restart or self._paired:
+            lost = self._restart or reason is Reason.LINKER_FAILED
+            if self._paired or not lost:
                 return reason
+            await slot.end_linker()
+            if await self._claim():
+                return None
+            if not self._restart and self._losses >= MAX_LOSSES:
+                return reason
+            self._losses += not self._restart
             self._on_news(Restarted())
+
+    async def device(self) -> DeviceJid | None:
+        """What the phone accepted before the linker was gone without a word, if it did.
+
+        Raises StoreUnavailableError.
+        """
+        return await self._half_links.device_of(self._identity) if self._identity else None
+
+    async def _claim(self) -> bool:
+        """The news is as if the linker had said so."""
+        device = await self.device()
+        if device is None:
+            return False
+        _log.warning("device_of_lost_linker_found")
+        self._paired = True
+        self._on_news(Paired(jid=str(device)))
+        return True
 
     async def _follow(self, linker: Linker) -> Reason | None:
         try:
@@ -146,7 +190,7 @@ class LinkAttempt:
                         return _REASONS[report.reason]
                     if isinstance(report, Linked):
                         return None
-                    self._handle(report)
+                    await self._handle(report)
                     patience.reschedule(asyncio.get_running_loop().time() + self._patience_s())
         except TimeoutError:
             if self._connected_at is None:
@@ -160,12 +204,10 @@ class LinkAttempt:
             return FIRST_LOGIN_S
         return FIRST_QR_S if self._connected_at is None else self._remaining_s() + GRACE_S
 
-    def _handle(self, report: Report) -> None:
+    async def _handle(self, report: Report) -> None:
         if isinstance(report, QrText):
             if self._connected_at is None:
-                self._connected_at = time.monotonic()
-                if self._wanted is not None and self._linker is not None:
-                    self._linker.tell(self._wanted)
+                await self._on_first_qr(report)
             self._on_news(report)
         elif isinstance(report, CodeGiven | CodeFailed):
             if self._wanted is not None and report.request == self._wanted.request:
@@ -174,3 +216,10 @@ class LinkAttempt:
         elif isinstance(report, Paired):
             self._paired = True
             self._on_news(report)
+
+    async def _on_first_qr(self, report: QrText) -> None:
+        """Whose device it will be is on record before anybody can link it."""
+        self._identity = await self._half_links.record(self._session_id, report.text)
+        self._connected_at = time.monotonic()
+        if self._wanted is not None and self._linker is not None:
+            self._linker.tell(self._wanted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -16,7 +15,13 @@ from shared.errors import ErrorCode
 from shared.messages.status import Reason, SessionStatus
 from shared.phone import PhoneNumber
 from whatsapp_service.gateway.device_jid import DeviceJid
-from whatsapp_service.gateway.linker_protocol import CodeFailed, CodeGiven, Paired, QrText
+from whatsapp_service.gateway.linker_protocol import (
+    CodeFailed,
+    CodeGiven,
+    Paired,
+    QrText,
+    Start,
+)
 from whatsapp_service.sessions.code_desk import REFUSALS, CodeDesk
 from whatsapp_service.sessions.link_attempt import (
     AttemptNews,
@@ -53,6 +58,8 @@ _codes = Counter("pairing_codes_total", "Pairing code requests by answer", ["out
 ANSWER_RESERVE_S: Final = 1.0
 """A command is answered this long before it expires, so that the answer is in time."""
 
+NEW_CODE_S: Final = 20.0
+"""For a code that takes the place of one whose connection was lost."""
 
 DEVICE_BEFORE_BACK_S: Final = 60.0
 """A device that was there before a link attempt that came to nothing is tried again after this."""
@@ -102,15 +109,35 @@ class LinkDesk:
             self._ask(phone, command, done)
 
     async def abandon(self, reason: Reason) -> None:
-        """End the attempt and its processes, whatever it is doing."""
+        """End the attempt and its processes, whatever it is doing.
+
+        A device that the phone has accepted meanwhile is the session's afterwards.
+        """
         task, self._task = self._task, None
-        if task is None:
+        attempt, self._attempt = self._attempt, None
+        if task is None or attempt is None:
             return
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, QueueFullError):
-            await task
+        await asyncio.gather(task, return_exceptions=True)
         self._forget(ErrorCode.PAIRING_CODE_FAILED)
-        self._session.apply(LinkFailed(reason))
+        if self._session.device is None:
+            self._session.device = await self._device_of(attempt)
+        if self._session.device is None:
+            self._session.apply(LinkFailed(reason))
+
+    async def _device_of(self, attempt: LinkAttempt) -> DeviceJid | None:
+        """Of an attempt that was cut off. The next start looks again, should Postgres be away."""
+        try:
+            device = await attempt.device()
+            if device is not None:
+                await self._session.services.directory.save_device(
+                    self._session.session_id, str(device), device.phone
+                )
+                self._session.apply(PhoneAccepted(device.phone))
+        except StoreUnavailableError:
+            _log.warning("abandoned_attempt_not_checked")
+            return None
+        return device
 
     def _refusal(self) -> ErrorCode | None:
         """Linked, or about to be: a second device must not be made."""
@@ -123,10 +150,12 @@ class LinkDesk:
     def _ask(
         self, phone: PhoneNumber, command: RequestPairingCode, done: asyncio.Future[None]
     ) -> None:
-        attempt = self._ensure_attempt()
         self._codes.clear()
-        self._codes.await_code(attempt.ask_code(phone), command, done)
-        patience_s = (command.expires_at - now_ms()) / 1000 - ANSWER_RESERVE_S
+        pending = self._codes.await_code(phone, self._ensure_attempt().ask_code(phone))
+        pending.waiting.append((command, done))
+        self._be_patient((command.expires_at - now_ms()) / 1000 - ANSWER_RESERVE_S)
+
+    def _be_patient(self, patience_s: float) -> None:
         self._session.timers.set(
             "code patience",
             max(0.1, patience_s),
@@ -145,26 +174,29 @@ class LinkDesk:
         session.apply(LinkAsked())
         services = session.services
         attempt = LinkAttempt(
+            session.session_id,
             services.pool,
-            services.gateway.store_url,
-            services.device_name,
-            lambda news: session.post(partial(self._on_news, news)),
+            services.half_links,
+            Start(store_url=services.gateway.store_url, device_name=services.device_name),
+            lambda news: session.post(partial(self._on_news, attempt, news)),
         )
         self._attempt = attempt
         self._task = asyncio.create_task(attempt.run(), name=f"link {session.session_id}")
-        self._task.add_done_callback(self._on_task_done)
+        self._task.add_done_callback(partial(self._on_task_done, attempt))
         return attempt
 
-    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, attempt: LinkAttempt, task: asyncio.Task[None]) -> None:
         if task.cancelled() or task.exception() is None:
             return
         full = isinstance(task.exception(), QueueFullError)
         if not full:
             _log.error("link_attempt_failed", exc_info=task.exception())
         reason = Reason.LINKER_QUEUE_FULL if full else Reason.LINKER_FAILED
-        self._session.post(partial(self._on_news, AttemptOver(reason)))
+        self._session.post(partial(self._on_news, attempt, AttemptOver(reason)))
 
-    async def _on_news(self, news: AttemptNews) -> None:
+    async def _on_news(self, attempt: LinkAttempt, news: AttemptNews) -> None:
+        if attempt is not self._attempt:
+            return
         self._session.last_event_at = time.time()
         match news:
             case Queued(position):
@@ -185,11 +217,19 @@ class LinkDesk:
                 await self._on_over(reason)
 
     def _on_restarted(self) -> None:
-        """Whoever waits for a code goes on waiting: it comes from the fresh connection."""
+        """Whoever waits for a code goes on waiting: it comes from the fresh connection.
+
+        A code that was shown is void now, and another one for its number is made unasked.
+        """
+        live = self._codes.live
         self._codes.clear()
         self._qr = None
         self._session.timers.cancel("qr again", "code over")
         self._session.apply(LinkRestarted())
+        if live is not None and self._codes.pending is None and self._attempt is not None:
+            phone = PhoneNumber(live.phone_number)
+            self._codes.await_code(phone, self._attempt.ask_code(phone))
+            self._be_patient(NEW_CODE_S)
 
     def _on_qr(self, news: QrText) -> None:
         self._qr, self._qr_until = news.text, time.monotonic() + news.lifetime_s
@@ -218,6 +258,8 @@ class LinkDesk:
         live, pending = given
         session = self._session
         session.apply(CodeShown())
+        if not pending.waiting:
+            session.voice.code(session.state, live, None)
         for command, done in pending.waiting:
             session.voice.code(session.state, live, command.command_id)
             self._answer(command, done, None)
@@ -264,8 +306,6 @@ class LinkDesk:
         session.apply(PhoneAccepted(device.phone))
 
     async def _on_over(self, reason: Reason | None) -> None:
-        if self._task is None:
-            return
         self._attempt = self._task = None
         _outcomes.labels(outcome=reason or "linked").inc()
         session = self._session
@@ -276,7 +316,7 @@ class LinkDesk:
         session.apply(LinkFailed(reason or Reason.LINKER_FAILED))
         if self._device_before is not None:
             session.device = self._device_before
-            session.reopen_in(DEVICE_BEFORE_BACK_S)
+            session.connection.reopen_in(DEVICE_BEFORE_BACK_S)
 
     def _forget(self, code: ErrorCode) -> None:
         """No QR, no code, nobody waiting, no timer of linking."""

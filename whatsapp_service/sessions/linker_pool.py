@@ -35,18 +35,19 @@ class Slot:
 
     async def fresh_linker(self) -> Linker:
         """End the slot's present linker, if any, and give another. Raises LinkerGoneError."""
-        await self._end_linker()
+        await self.end_linker()
         self._linker = await self._pool.take_warm()
         return self._linker
 
     async def release(self) -> None:
         """End the linker and let the next one in. Idempotent."""
         try:
-            await asyncio.shield(self._end_linker())
+            await asyncio.shield(self.end_linker())
         finally:
             self._pool.leave(self)
 
-    async def _end_linker(self) -> None:
+    async def end_linker(self) -> None:
+        """Returns when its process is gone. Idempotent."""
         linker, self._linker = self._linker, None
         if linker is not None:
             await linker.end()

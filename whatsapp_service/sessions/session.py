@@ -13,16 +13,18 @@ from prometheus_client import Counter
 from shared.bus.publisher import Publisher
 from shared.clock import now_ms
 from shared.company_id import SessionId
-from shared.messages.commands import Command, RequestPairingCode
+from shared.messages.commands import Command, RequestPairingCode, RequestQr, Unlink
 from shared.messages.status import Reason, SessionStatus
 from shared.observability import capture
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.linked_client import Gateway
 from whatsapp_service.sessions.connection import Connection
+from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.link_desk import LinkDesk
 from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.state import Ended, Happening, Restored, State, advance
 from whatsapp_service.sessions.timers import Timers
+from whatsapp_service.sessions.unlink_desk import UnlinkDesk
 from whatsapp_service.sessions.voice import Voice
 from whatsapp_service.store.directory import Directory, StoreUnavailableError
 
@@ -49,6 +51,7 @@ class Services:
     pool: LinkerPool
     gateway: Gateway
     directory: Directory
+    half_links: HalfLinks
     publisher: Publisher
     process_id: str
     device_name: str
@@ -74,8 +77,9 @@ class Session:
         self._working = False
         self._settled = asyncio.Event()
         self._mailbox: asyncio.Queue[Work] = asyncio.Queue(MAILBOX_SIZE)
-        self._linking = LinkDesk(self)
-        self._connection = Connection(self)
+        self.linking = LinkDesk(self)
+        self.connection = Connection(self)
+        self.unlinking = UnlinkDesk(self)
 
     async def run(self) -> None:
         structlog.contextvars.bind_contextvars(company_id=self.session_id)
@@ -111,10 +115,7 @@ class Session:
 
         async def work() -> None:
             try:
-                if isinstance(command, RequestPairingCode):
-                    await self._linking.want_code(command, done)
-                else:
-                    await self._linking.want_qr(command, done)
+                await self._carry_out(command, done)
             except Exception as error:
                 if not done.done():
                     done.set_exception(error)
@@ -125,12 +126,21 @@ class Session:
         async with asyncio.timeout(max(0, command.expires_at - now_ms()) / 1000 + ANSWER_GRACE_S):
             await done
 
+    async def _carry_out(self, command: Command, done: asyncio.Future[None]) -> None:
+        match command:
+            case RequestQr():
+                await self.linking.want_qr(command, done)
+            case RequestPairingCode():
+                await self.linking.want_code(command, done)
+            case Unlink():
+                await self.unlinking.want(command, done)
+
     def recall(self) -> None:
         """Before anything else: open the device that was linked in an earlier life, if any."""
         self.post(self._recall)
 
     async def _recall(self) -> None:
-        if self.device is not None or self._linking.busy:
+        if self.device is not None or self.linking.busy:
             return
         try:
             stored = await self.services.directory.find_device(self.session_id)
@@ -154,18 +164,15 @@ class Session:
         """Connect with the credentials of ``device``; runs inside the mailbox."""
         self.device = device
         self.apply(Restored(device.phone))
-        await self._connection.open()
-
-    def reopen_in(self, delay_s: float) -> None:
-        self._connection.reopen_in(delay_s)
+        await self.connection.open()
 
     async def stop(self) -> None:
         """Close everything in order; a page sees that a linked salon will be back."""
         done = asyncio.Event()
 
         async def close() -> None:
-            await self._linking.abandon(Reason.SERVICE_STOPPED)
-            await self._connection.shut_down()
+            await self.linking.abandon(Reason.SERVICE_STOPPED)
+            await self.connection.shut_down()
             self.timers.cancel_all()
             done.set()
 
@@ -196,7 +203,7 @@ class Session:
         """Nothing is under way and nothing will happen by itself: only the snapshot is left."""
         return (
             self.device is None
-            and not self._linking.busy
+            and not self.linking.busy
             and not self._working
             and self._mailbox.empty()
             and not self.timers

@@ -169,4 +169,6 @@ def _status_of_failure(reason: Reason) -> SessionStatus:
         return SessionStatus.QR_EXPIRED
     if reason is Reason.CLIENT_OUTDATED:
         return SessionStatus.OUTDATED
+    if reason is Reason.UNLINKED:
+        return SessionStatus.LOGGED_OUT
     return SessionStatus.ERROR

@@ -96,6 +96,7 @@ class Supervisor:
         """Let go of sessions of which only the snapshot is left."""
         while True:
             await asyncio.sleep(self._sweep_s)
+            await self._claim_half_links()
             for session in self:
                 if session.retirable:
                     await self._retire(session)
@@ -126,6 +127,13 @@ class Supervisor:
             session.recall()
         return session
 
+    async def _claim_half_links(self) -> None:
+        try:
+            for session_id in await self._services.half_links.claim_all():
+                self._session(session_id).recall()
+        except StoreUnavailableError:
+            _log.warning("half_links_not_claimed")
+
     async def _retire(self, session: Session) -> None:
         del self._sessions[session.session_id]
         self._services.publisher.forget(session.session_id)
@@ -134,8 +142,10 @@ class Supervisor:
         await asyncio.gather(task, return_exceptions=True)
 
     async def _linked_devices(self) -> list[StoredDevice]:
+        """Links that were cut in the middle are the salon's first."""
         while True:
             try:
+                await self._services.half_links.claim_all(min_age_s=0)
                 return await self._services.directory.linked_devices()
             except StoreUnavailableError:
                 _log.warning("restore_waits_for_postgres")

@@ -7,7 +7,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from shared.company_id import SessionId
 from shared.db import Connection, DatabaseError, Pool, within
-from whatsapp_service.store import sessions
+from whatsapp_service.store import link_attempts, sessions
+from whatsapp_service.store.link_attempts import RecordedAttempt, StoredKey
 from whatsapp_service.store.sessions import StoredDevice
 
 T = TypeVar("T")
@@ -35,6 +36,9 @@ class Directory:
     async def mark_ended(self, session_id: SessionId, state: str, reason: str) -> None:
         await self._ask(lambda it: sessions.mark_ended(it, session_id, state, reason))
 
+    async def delete_credentials(self, jid: str) -> None:
+        await self._ask(lambda it: sessions.delete_credentials(it, jid), pool=self._credentials)
+
     async def linked_devices(self) -> list[StoredDevice]:
         return await self._ask(sessions.linked_devices)
 
@@ -45,6 +49,21 @@ class Directory:
         return await self._ask(
             lambda it: sessions.credentials_exist(it, jid), pool=self._credentials
         )
+
+    async def record_attempt(self, identity: bytes, session_id: SessionId) -> None:
+        await self._ask(lambda it: link_attempts.record(it, identity, session_id))
+
+    async def recorded_attempts(self, min_age_s: float) -> list[RecordedAttempt]:
+        return await self._ask(lambda it: link_attempts.recorded(it, min_age_s))
+
+    async def erase_attempts(self, identities: list[bytes]) -> None:
+        await self._ask(lambda it: link_attempts.erase(it, identities))
+
+    async def owned_jids(self) -> set[str]:
+        return await self._ask(link_attempts.owned_jids)
+
+    async def stored_keys(self) -> list[StoredKey]:
+        return await self._ask(link_attempts.stored_keys, pool=self._credentials)
 
     async def _ask(
         self, query: Callable[[Connection], Awaitable[T]], pool: Pool | None = None

@@ -36,3 +36,26 @@ WHERE session_id = %(session_id)s AND jid IS NOT NULL;
 
 -- name: credentials_exist
 SELECT EXISTS (SELECT 1 FROM whatsmeow_device WHERE jid = %(jid)s) AS found;
+
+-- name: delete_credentials
+DELETE FROM whatsmeow_device WHERE jid = %(jid)s;
+
+-- name: record_attempt
+INSERT INTO whatsapp_link_attempts (identity, session_id)
+VALUES (%(identity)s, %(session_id)s)
+ON CONFLICT (identity) DO NOTHING;
+
+-- name: recorded_attempts
+SELECT identity, session_id
+FROM whatsapp_link_attempts
+WHERE started_at <= now() - make_interval(secs => %(min_age_s)s)
+ORDER BY started_at;
+
+-- name: erase_attempts
+DELETE FROM whatsapp_link_attempts WHERE identity = ANY(%(identities)s);
+
+-- name: stored_keys
+SELECT jid, identity_key FROM whatsmeow_device;
+
+-- name: owned_jids
+SELECT jid FROM whatsapp_sessions WHERE jid IS NOT NULL;

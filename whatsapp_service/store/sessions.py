@@ -61,6 +61,11 @@ async def find_device(connection: Connection, session_id: SessionId) -> StoredDe
     return StoredDevice(**row) if row else None
 
 
+async def delete_credentials(connection: Connection, jid: str) -> None:
+    """From the library's own tables, whose other rows of the device go with it."""
+    await connection.execute(_SQL["delete_credentials"], {"jid": jid})
+
+
 async def credentials_exist(connection: Connection, jid: str) -> bool:
     """Asks the library's own table; its connection must be to the library's store."""
     cursor = await connection.execute(_SQL["credentials_exist"], {"jid": jid})

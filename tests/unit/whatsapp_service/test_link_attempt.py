@@ -1,10 +1,13 @@
 """One attempt, with linkers that do as the test says."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from shared.company_id import SessionId
 from shared.messages.status import Reason
 from shared.phone import PhoneNumber
 from tests.support.waiting import wait_until
@@ -20,7 +23,9 @@ from whatsapp_service.gateway.linker_protocol import (
     Start,
 )
 from whatsapp_service.sessions import link_attempt
+from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.link_attempt import (
+    MAX_LOSSES,
     AttemptNews,
     AttemptOver,
     LinkAttempt,
@@ -29,10 +34,39 @@ from whatsapp_service.sessions.link_attempt import (
 )
 from whatsapp_service.sessions.linker import Linker
 from whatsapp_service.sessions.linker_pool import LinkerPool
+from whatsapp_service.store.directory import Directory, StoreUnavailableError
+from whatsapp_service.store.link_attempts import RecordedAttempt, StoredKey
 
 PHONE, OTHER_PHONE = PhoneNumber("79990000001"), PhoneNumber("79990000002")
 JID = "79990000001:1@s.whatsapp.net"
-QR = QrText(text="2@qr", lifetime_s=60)
+SALON = SessionId("company_1001")
+KEY = X25519PrivateKey.generate()
+IDENTITY = KEY.public_key().public_bytes_raw()
+QR = QrText(
+    text=f"https://wa.me/settings/linked_devices#2@qr,bm9pc2U=,{b64encode(IDENTITY).decode()},YQ==,1",
+    lifetime_s=60,
+)
+
+
+class Rows(Directory):
+    """Postgres, as far as an attempt sees it."""
+
+    def __init__(self) -> None:
+        self.attempts: list[RecordedAttempt] = []
+        self.keys: list[StoredKey] = []
+        self.owned: set[str] = set()
+        self.away = False
+
+    async def record_attempt(self, identity: bytes, session_id: SessionId) -> None:
+        if self.away:
+            raise StoreUnavailableError
+        self.attempts.append(RecordedAttempt(identity, session_id))
+
+    async def owned_jids(self) -> set[str]:
+        return self.owned
+
+    async def stored_keys(self) -> list[StoredKey]:
+        return self.keys
 
 
 class ScriptedLinker(Linker):
@@ -70,7 +104,14 @@ class Trial:
         self.linkers: list[ScriptedLinker] = []
         self.news: list[AttemptNews] = []
         pool = LinkerPool(capacity=1, spares=0, queue_limit=0, start=self._start_linker)
-        self.attempt = LinkAttempt(pool, "postgres://store", "AI Admin", self.news.append)
+        self.rows = Rows()
+        self.attempt = LinkAttempt(
+            SALON,
+            pool,
+            HalfLinks(self.rows),
+            Start(store_url="postgres://store", device_name="AI Admin"),
+            self.news.append,
+        )
 
     async def _start_linker(self) -> Linker:
         self.linkers.append(ScriptedLinker())
@@ -164,10 +205,70 @@ async def test_an_end_has_its_reason(trial: Trial, report: Ended, reason: Reason
     await trial.heard(AttemptOver(reason))
 
 
-async def test_a_linker_that_dies_is_told_apart(trial: Trial) -> None:
-    (await trial.linker(1)).interrupt()
+async def test_linkers_that_die_are_replaced_until_it_is_too_much(trial: Trial) -> None:
+    for number in range(1, MAX_LOSSES + 2):
+        (await trial.linker(number)).interrupt()
 
     await trial.heard(AttemptOver(Reason.LINKER_FAILED))
+
+    assert trial.news.count(Restarted()) == MAX_LOSSES
+
+
+async def test_a_code_that_was_asked_for_comes_from_the_next_linker(trial: Trial) -> None:
+    linker = await trial.linker(1)
+    linker.report(QR)
+    await trial.heard(QR)
+    request = trial.attempt.ask_code(PHONE)
+    linker.interrupt()
+
+    fresh = await trial.linker(2)
+    fresh.report(QR)
+
+    await wait_until(lambda: AskCode(request=request, phone=PHONE) in fresh.told)
+
+
+async def test_before_a_qr_is_told_it_is_on_record_whose_device_it_will_be(trial: Trial) -> None:
+    (await trial.linker(1)).report(QR)
+
+    await trial.heard(QR)
+
+    assert trial.rows.attempts == [RecordedAttempt(IDENTITY, SALON)]
+
+
+async def test_without_postgres_no_qr_is_told(trial: Trial) -> None:
+    trial.rows.away = True
+    (await trial.linker(1)).report(QR)
+
+    await trial.heard(AttemptOver(Reason.STORE_UNAVAILABLE))
+
+    assert QR not in trial.news
+
+
+async def test_the_device_of_a_linker_that_died_after_the_phone_accepted_is_found(
+    trial: Trial,
+) -> None:
+    linker = await trial.linker(1)
+    linker.report(QR)
+    await trial.heard(QR)
+    trial.rows.keys = [
+        StoredKey("79990000002:1@s.whatsapp.net", X25519PrivateKey.generate().private_bytes_raw()),
+        StoredKey(JID, KEY.private_bytes_raw()),
+    ]
+    linker.interrupt()
+
+    await trial.heard(AttemptOver(None))
+
+    assert trial.news == [SlotGranted(), QR, Paired(jid=JID), AttemptOver(None)]
+
+
+async def test_a_device_that_a_salon_has_is_not_found_again(trial: Trial) -> None:
+    linker = await trial.linker(1)
+    linker.report(QR)
+    await trial.heard(QR)
+    trial.rows.keys, trial.rows.owned = [StoredKey(JID, KEY.private_bytes_raw())], {JID}
+    linker.interrupt()
+
+    await trial.heard(Restarted())
 
 
 @pytest.fixture

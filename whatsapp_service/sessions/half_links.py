@@ -1,0 +1,80 @@
+"""Links that were cut in the middle: the phone has accepted, and no row says whose device it is.
+
+Before a QR is shown, the identity key of the device in the making is recorded for the salon. The
+library stores the device before it tells the phone that all is well, so whatever the phone lists
+as linked can be found by that key, whoever was killed at which moment.
+"""
+
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from shared.company_id import SessionId
+from whatsapp_service.gateway.device_identity import identity_in_qr, public_identity
+from whatsapp_service.gateway.device_jid import DeviceJid
+from whatsapp_service.store.directory import Directory
+from whatsapp_service.store.link_attempts import RecordedAttempt
+
+_log = structlog.get_logger(__name__)
+_claimed = Counter("half_links_total", "Devices of links cut in the middle", ["outcome"])
+
+OVER_S: Final = 600.0
+"""No attempt and no first login lasts as long."""
+
+
+class HalfLinks:
+    """Every method may raise StoreUnavailableError."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def record(self, session_id: SessionId, qr_text: str) -> bytes:
+        """Before a QR of a new connection is shown; the device's identity. Raises ValueError."""
+        identity = identity_in_qr(qr_text)
+        await self._directory.record_attempt(identity, session_id)
+        return identity
+
+    async def device_of(self, identity: bytes) -> DeviceJid | None:
+        """The device that came of an attempt and that no salon has yet."""
+        return (await self._unowned()).get(identity)
+
+    async def claim_all(self, *, min_age_s: float = OVER_S) -> list[SessionId]:
+        """Give every such device to its salon; the salons that got one.
+
+        At the start, with ``min_age_s`` 0: whoever was at work on an attempt is gone. Later only
+        attempts that must be over. A salon that has linked again meanwhile keeps what it has, and
+        the credentials of the other device are deleted.
+        """
+        attempts = await self._directory.recorded_attempts(min_age_s)
+        if not attempts:
+            return []
+        devices = await self._unowned()
+        claimed = [
+            attempt.session_id
+            for attempt in attempts
+            if (device := devices.get(attempt.identity)) and await self._claim(attempt, device)
+        ]
+        await self._directory.erase_attempts([attempt.identity for attempt in attempts])
+        return claimed
+
+    async def _claim(self, attempt: RecordedAttempt, device: DeviceJid) -> bool:
+        if await self._directory.find_device(attempt.session_id) is not None:
+            await self._directory.delete_credentials(str(device))
+            _claimed.labels(outcome="deleted").inc()
+            _log.warning("half_link_deleted", company_id=attempt.session_id)
+            return False
+        await self._directory.save_device(attempt.session_id, str(device), device.phone)
+        _claimed.labels(outcome="claimed").inc()
+        _log.warning("half_link_claimed", company_id=attempt.session_id)
+        return True
+
+    async def _unowned(self) -> dict[bytes, DeviceJid]:
+        """Devices in the library's store that no salon has, by their public identity."""
+        owned = await self._directory.owned_jids()
+        keys = await self._directory.stored_keys()
+        return {
+            public_identity(key.identity_key): DeviceJid.parse(key.jid)
+            for key in keys
+            if key.jid not in owned
+        }
