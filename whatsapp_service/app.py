@@ -64,14 +64,16 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
             services, Snapshots(redis), settings.restore_concurrency, settings.session_sweep_s
         )
         inventory = take_inventory(supervisor, pool, redis, database, credentials)
-        http = OperatorHttp(supervisor, publisher, redis, database, inventory)
+        prepared = asyncio.Event()
+        http = OperatorHttp(supervisor, publisher, redis, database, inventory, prepared)
         async with background_tasks() as publishing, background_tasks() as working:
             publishing.start(publisher.run(), "publisher")
             pings = PingResponder(redis, process_id, publisher.tell_everything_again)
             working.start(pings.run(), "ping responder")
             working.start(_serve(http, listener), "operator http")
+            consumer = CommandConsumer(redis, process_id, supervisor.handle, supervisor.refuse)
             working.start(
-                _work(supervisor, pool, redis, settings.store_url, process_id), "sessions"
+                _work(supervisor, pool, consumer, settings.store_url, prepared), "sessions"
             )
             _log.info("whatsapp_service_started", process_id=process_id)
             await _first_of(stop, working.failed)
@@ -85,11 +87,15 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
 
 
 async def _work(
-    supervisor: Supervisor, pool: LinkerPool, redis: Redis, store_url: str, process_id: str
+    supervisor: Supervisor,
+    pool: LinkerPool,
+    consumer: CommandConsumer,
+    store_url: str,
+    prepared: asyncio.Event,
 ) -> None:
     """Commands are taken once the store is there; a salon never waits for others' restoring."""
     await prepare_store(pool, store_url, retry_s=RETRY_S)
-    consumer = CommandConsumer(redis, process_id, supervisor.handle, supervisor.refuse)
+    prepared.set()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(pool.run(), name="linker pool")
         tasks.create_task(supervisor.restore(), name="restore")

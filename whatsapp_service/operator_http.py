@@ -35,36 +35,43 @@ class OperatorHttp:
         redis: Redis,
         database: Pool,
         inventory: Inventory,
+        store_prepared: asyncio.Event,
     ) -> None:
         self._supervisor = supervisor
         self._publisher = publisher
         self._redis = redis
         self._database = database
         self._inventory = inventory
+        self._store_prepared = store_prepared
         self._started = time.monotonic()
         self.app = Starlette(
             routes=[Route("/health", self._health), Route("/metrics", self._metrics)]
         )
 
     async def _health(self, _request: Request) -> JSONResponse:
-        """200 ``ok``; 503 ``error`` while Redis or Postgres is away. Numbers are masked."""
+        """200 ``ok``; 503 ``error`` while Redis or Postgres is away. Numbers are masked.
+
+        ``starting`` until the library's tables are there: no command is taken before.
+        """
         redis_ok, latency_ms = await asyncio.gather(
             self._redis_answers(), measure_latency_ms(self._database, CHECK_S)
         )
         healthy = redis_ok and latency_ms is not None
+        prepared = self._store_prepared.is_set()
         body = {
-            "status": "ok" if healthy else "error",
+            "status": ("ok" if prepared else "starting") if healthy else "error",
             "service": "whatsapp-service",
             "timestamp": datetime.now(UTC).isoformat(),
             "uptime": round(time.monotonic() - self._started, 1),
             "checks": {
                 "redis": "ok" if redis_ok else "error",
                 "database": "ok" if latency_ms is not None else "error",
+                "credentialStore": "ok" if prepared else "not prepared",
                 "eventsWaiting": self._publisher.waiting,
             },
             "sessions": {session.session_id: _describe(session) for session in self._supervisor},
         }
-        return JSONResponse(body, status_code=200 if healthy else 503)
+        return JSONResponse(body, status_code=200 if healthy and prepared else 503)
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(self._inventory.exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from shared.settings import CommonSettings
+from whatsapp_service.gateway.store_url import library_store_url
 
 
 class WhatsAppSettings(CommonSettings):
@@ -22,12 +23,9 @@ class WhatsAppSettings(CommonSettings):
 
     @property
     def store_url(self) -> str:
-        """In the form the library takes: lib/pq knows no ``prefer`` and wants ``sslmode``."""
+        """In the form the library takes."""
         chosen = self.whatsapp_store_url.get_secret_value() or self.database_url.get_secret_value()
-        url = "postgres://" + chosen.split("://", 1)[1]
-        if "sslmode=" not in url:
-            url += ("&" if "?" in url else "?") + "sslmode=disable"
-        return url
+        return library_store_url(chosen)
 
     @model_validator(mode="after")
     def _check_store(self) -> Self:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from api_service.core.breaker import Breaker, Operation, Verdict
-from api_service.core.failures import failure_code
 from api_service.core.linking import AnnouncedError, alive, deadline_ms, measured, refuse_linked
 from api_service.core.outcomes import Expectation, Outcomes
 from shared.bus.commands import CommandSender
@@ -12,6 +11,7 @@ from shared.bus.snapshots import Snapshots
 from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.errors import AppError, ErrorCode
+from shared.failures import failure_code
 from shared.messages.commands import RequestQr
 from shared.messages.envelope import new_id
 from shared.messages.events import AnySessionEvent, CommandResult, Connected, Qr, StatusChanged

@@ -6,13 +6,13 @@ so that a page can tell how far its own clock is off.
 
 from typing import Any, Final
 
-from api_service.core.failures import failure_code, known_reason
 from api_service.core.linking import seconds_left
 from api_service.realtime.qr_image import qr_data_uri
 from shared.bus.snapshots import PresentState
 from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.errors import AppError, ErrorCode
+from shared.failures import failure_code, known_reason
 from shared.messages.events import (
     AnySessionEvent,
     Connected,

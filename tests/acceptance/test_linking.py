@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx2
 import pytest
 
 from sandbox.whatsapp_network.control_client import ControlError
@@ -198,6 +199,46 @@ async def test_beyond_the_capacity_a_salon_sees_its_place_and_then_its_turn(
 
     await whatsapp.bus.event(Qr, OTHER_SALON)
     assert whatsapp.process.terminate() == 0
+
+
+async def test_beyond_the_queue_whoever_waits_for_a_code_is_told_why(
+    idle_whatsapp: WhatsApp,
+) -> None:
+    whatsapp = idle_whatsapp
+    whatsapp.start(LINKER_CAPACITY="1", LINKER_QUEUE_LIMIT="0")
+    await whatsapp.bus.request_qr(SALON)
+    await whatsapp.bus.event(Qr, SALON)
+
+    await whatsapp.bus.request_code(OTHER_SALON, PHONE)
+
+    error = await whatsapp.bus.event(PairingCodeError, OTHER_SALON)
+    assert error.code is ErrorCode.LINKER_QUEUE_FULL
+
+
+async def test_a_store_that_cannot_be_prepared_is_seen_in_health(
+    idle_whatsapp: WhatsApp,
+) -> None:
+    whatsapp = idle_whatsapp
+    environment = {
+        **whatsapp.environment,
+        "WHATSAPP_STORE_URL": "postgres://nobody@127.0.0.1:1/nothing",
+    }
+    whatsapp.start_process("whatsapp_service", environment)
+
+    async with httpx2.AsyncClient(trust_env=False) as http:
+
+        async def answer() -> httpx2.Response | None:
+            try:
+                return await http.get(f"{whatsapp.url}/health")
+            except httpx2.TransportError:
+                return None
+
+        health = await wait_until(answer, what="health")
+
+    assert health is not None
+    assert health.status_code == httpx2.codes.SERVICE_UNAVAILABLE
+    assert health.json()["status"] == "starting"
+    assert health.json()["checks"]["credentialStore"] == "not prepared"
 
 
 @pytest.mark.timeout(120)

@@ -12,6 +12,7 @@ from prometheus_client import Counter
 
 from shared.clock import now_ms
 from shared.errors import ErrorCode
+from shared.failures import code_of
 from shared.messages.status import Reason, SessionStatus
 from shared.phone import PhoneNumber
 from whatsapp_service.gateway.device_jid import DeviceJid
@@ -312,8 +313,9 @@ class LinkDesk:
         if session.device is not None:
             await session.open_device(session.device)
             return
-        self._forget(ErrorCode.PAIRING_CODE_FAILED)
-        session.apply(LinkFailed(reason or Reason.LINKER_FAILED))
+        reason = reason or Reason.LINKER_FAILED
+        self._forget(code_of(reason))
+        session.apply(LinkFailed(reason))
         if self._device_before is not None:
             session.device = self._device_before
             session.connection.reopen_in(DEVICE_BEFORE_BACK_S)

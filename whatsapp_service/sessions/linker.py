@@ -44,7 +44,10 @@ class Linker:
     @classmethod
     async def start(cls) -> "Linker":
         """Returns when the child has loaded the library. Raises LinkerGoneError."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise LinkerGoneError(type(error).__name__) from error
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,

@@ -5,10 +5,10 @@ import contextlib
 
 import pytest
 
-from api_service.core.failures import failure_code
 from api_service.core.outcomes import Expectation, Outcomes
 from shared.company_id import SessionId
 from shared.errors import ErrorCode
+from shared.failures import failure_code
 from shared.messages.events import AnySessionEvent, CommandResult, Connected
 from shared.messages.status import Reason, SessionStatus
 

@@ -89,6 +89,11 @@ def test_outside_production_secrets_may_be_absent(environment: pytest.MonkeyPatc
         ("postgresql://u:p@h/d?sslmode=require", "", "postgres://u:p@h/d?sslmode=require"),
         ("postgres://u@h/d?x=1", "", "postgres://u@h/d?x=1&sslmode=disable"),
         ("postgresql://u@h/d", "postgresql://u@o/e", "postgres://u@o/e?sslmode=disable"),
+        (
+            "postgresql://u@h/d?sslmode=prefer&channel_binding=require&keepalives=1&options=-c%20a",
+            "",
+            "postgres://u@h/d?sslmode=disable&options=-c%20a",
+        ),
     ],
 )
 def test_the_librarys_store_url(

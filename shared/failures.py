@@ -18,6 +18,11 @@ _BY_REASON: Final = {
 }
 
 
+def code_of(reason: Reason) -> ErrorCode:
+    """Of a link attempt that has failed."""
+    return _BY_REASON.get(reason, ErrorCode.LINKER_FAILED)
+
+
 def failure_code(status: SessionStatus, reason: str | None) -> ErrorCode | None:
     """None for a status that is not a failed link attempt. ``reason`` may be unknown here."""
     if status is SessionStatus.OUTDATED:
@@ -25,7 +30,7 @@ def failure_code(status: SessionStatus, reason: str | None) -> ErrorCode | None:
     if status is not SessionStatus.ERROR:
         return None
     known = known_reason(reason)
-    return _BY_REASON.get(known, ErrorCode.LINKER_FAILED) if known else ErrorCode.LINKER_FAILED
+    return code_of(known) if known else ErrorCode.LINKER_FAILED
 
 
 def known_reason(reason: str | None) -> Reason | None:
