@@ -1,10 +1,12 @@
 """Loads neonize once, with its side effects under control."""
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import os
 import sys
+import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +18,9 @@ WHATSAPP_URL: Final = b"wss://web.whatsapp.com/ws/chat"
 ROOT_PUBLIC_KEY: Final = bytes.fromhex(
     "142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b"
 )
+
+
+SHELLS_END_S: Final = 2.0
 
 
 class LibraryRefusedError(RuntimeError):
@@ -60,6 +65,7 @@ def load_library() -> Library:
     # It warns in every process that ffmpeg is missing; only media would need it.
     logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
     client = importlib.import_module("neonize.aioze.client")
+    _wait_for_shells()
     return Library(
         client=client.NewAClient,
         factory=client.ClientFactory,
@@ -69,6 +75,21 @@ def load_library() -> Library:
             "neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2"
         ).DeviceProps,
     )
+
+
+def _wait_for_shells() -> None:
+    """The import asks ``uname`` through shells that nobody waits for.
+
+    Each would stay a zombie as long as its process, and then with whatever runs as process 1: in a
+    container that is us, and there is a shell for every link attempt. There are no other children
+    yet when the library is loaded.
+    """
+    deadline = time.monotonic() + SHELLS_END_S
+    with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < deadline:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+            if not ended:
+                time.sleep(0.002)
 
 
 def _discard_standard_output() -> None:

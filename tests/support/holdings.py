@@ -1,0 +1,181 @@
+"""What the running system holds, counted from outside and by its own gauges."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+import httpx2
+import psutil
+import psycopg
+from prometheus_client.parser import text_string_to_metric_families
+from redis.asyncio import Redis
+
+from sandbox.whatsapp_network.control_client import ControlClient
+from shared.bus import keys
+
+LOOK_EVERY_S: Final = 0.5
+MEMORY_TOLERANCE: Final = 0.10
+POOL_TOLERANCE: Final = 10
+"""A pool of Redis connections keeps as many as were ever used at once."""
+SPARE_LINKERS: Final = 1
+OURS: Final = "holdings"
+DATABASE_POOLS: Final = {"api-service": 2, "whatsapp-service": 2, "whatsapp-service credentials": 3}
+"""Each grows to its bound and shrinks after two minutes; `SMALL_POOLS` makes the bounds these."""
+SMALL_POOLS: Final = {"DATABASE_POOL_SIZE": "2"}
+
+Counts = dict[str, float]
+
+_GAUGES: Final = {
+    "api": ("realtime_transports", "realtime_rooms", "realtime_tasks", "requests_waiting"),
+    "whatsapp": ("session_timers", "session_mailbox_depth", "linkers_in_use", "linkers_queued"),
+}
+_IDLE: Final = {
+    "api": ("realtime_transports", "realtime_tasks", "requests_waiting"),
+    "whatsapp": ("linkers_in_use", "linkers_queued", "session_mailbox_depth"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One process of each kind, and what they stand on."""
+
+    api_url: str
+    api_pid: int
+    whatsapp_url: str
+    whatsapp_pid: int
+    redis_url: str
+    database_url: str
+    phones: ControlClient
+
+
+async def count(system: System) -> Counts:
+    counts: Counts = {}
+    for name, pid, url in (
+        ("api", system.api_pid, system.api_url),
+        ("whatsapp", system.whatsapp_pid, system.whatsapp_url),
+    ):
+        counts.update(_of_process(name, psutil.Process(pid), _port(system.redis_url)))
+        counts.update(_of_gauges(name, await gauges(url)))
+    counts.update(await _of_redis(system.redis_url))
+    counts.update(await asyncio.to_thread(_of_postgres, system.database_url))
+    counts["network: open connections"] = (await system.phones.stats()).open_connections
+    return counts
+
+
+async def settled(system: System, before: Counts | None, timeout_s: float) -> Counts:
+    """The counts, once nothing is under way and nothing is more than ``before``.
+
+    Raises AssertionError with a table of everything when that takes longer.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        now = await count(system)
+        complaints = _under_way(now) + (grown(before, now) if before else [])
+        if not complaints:
+            return now
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not settled: {complaints}\n{table(before or now, now)}")
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def grown(before: Counts, now: Counts) -> list[str]:
+    """The names of what is more than it was, beyond what it may be."""
+    names = before.keys() | now.keys()
+    return sorted(name for name in names if now.get(name, 0) > _allowed(name, before))
+
+
+def table(before: Counts, now: Counts) -> str:
+    """Markdown: each count before, now and at most."""
+    rows = ["| held | before | after | at most |", "|---|---:|---:|---:|"]
+    for name in sorted(before.keys() | now.keys()):
+        old, new, limit = before.get(name, 0), now.get(name, 0), _allowed(name, before)
+        mark = " **more**" if new > limit else ""
+        rows.append(f"| {name} | {old:g} | {new:g}{mark} | {limit:g} |")
+    return "\n".join(rows)
+
+
+def _allowed(name: str, before: Counts) -> float:
+    """Pools may fill up to their bounds, memory may vary; nothing else may grow."""
+    was = before.get(name, 0)
+    kind = name.partition(": ")[2]
+    if kind == "memory, MB":
+        return round(was * (1 + MEMORY_TOLERANCE), 1)
+    if kind == "pooled Redis connections":
+        return was + POOL_TOLERANCE
+    if name.startswith("postgres: connections of "):
+        return max(was, DATABASE_POOLS.get(name.removeprefix("postgres: connections of "), 0))
+    return was
+
+
+def _under_way(now: Counts) -> list[str]:
+    idle = [f"{who}: {gauge}" for who, gauges in _IDLE.items() for gauge in gauges]
+    busy = [name for name in (*idle, "whatsapp: sessions", "redis: secrets") if now[name]]
+    if now["whatsapp: child processes"] > SPARE_LINKERS:
+        busy.append("whatsapp: child processes")
+    return busy
+
+
+def _of_process(name: str, process: psutil.Process, redis_port: int) -> Counts:
+    """Sockets to Redis and Postgres are counted apart: they belong to pools."""
+    with process.oneshot():
+        pooled = Counter(
+            connection.raddr.port
+            for connection in process.net_connections("tcp")
+            if connection.raddr and connection.status == psutil.CONN_ESTABLISHED
+        )
+        return {
+            f"{name}: threads": process.num_threads(),
+            f"{name}: descriptors but Redis's": process.num_fds() - pooled[redis_port],
+            f"{name}: pooled Redis connections": pooled[redis_port],
+            f"{name}: child processes": len(process.children(recursive=True)),
+            f"{name}: memory, MB": round(process.memory_info().rss / 1e6, 1),
+        }
+
+
+async def gauges(url: str) -> dict[str, float]:
+    """Gauges by name, summed over their labels."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        text = (await http.get(f"{url}/metrics")).text
+    return {
+        family.name: sum(sample.value for sample in family.samples)
+        for family in text_string_to_metric_families(text)
+        if family.type == "gauge"
+    }
+
+
+def _of_gauges(name: str, gauges: dict[str, float]) -> Counts:
+    counts = {f"{name}: {gauge}": gauges.get(gauge, 0) for gauge in _GAUGES[name]}
+    counts[f"{name}: asyncio tasks"] = gauges["asyncio_tasks"]
+    if name == "whatsapp":
+        counts["whatsapp: sessions"] = gauges.get("sessions", 0)
+    return counts
+
+
+async def _of_redis(url: str) -> Counts:
+    async with Redis.from_url(url, decode_responses=True) as redis:
+        lasting = [key async for key in redis.scan_iter(count=1_000) if await redis.ttl(key) == -1]
+        secrets = [key async for key in redis.scan_iter(match="whatsapp:session:*:*")]
+        groups = await redis.xinfo_groups(keys.COMMANDS) if keys.COMMANDS in lasting else []
+        subscribers = await redis.pubsub_numsub(keys.EVENTS_CHANNEL, keys.HEALTH_CHANNEL)
+    counts: Counts = {f"redis: lasting key {key}": 1 for key in lasting}
+    counts["redis: secrets"] = len(secrets)
+    counts["redis: commands in hand"] = sum(int(group["pending"]) for group in groups)
+    counts["redis: consumers of commands"] = sum(int(group["consumers"]) for group in groups)
+    counts["redis: subscriptions"] = sum(count for _, count in subscribers)
+    return counts
+
+
+def _of_postgres(url: str) -> Counts:
+    with psycopg.connect(url, application_name=OURS) as connection:
+        rows = connection.execute(
+            "SELECT application_name, count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name <> %s GROUP BY 1",
+            [OURS],
+        ).fetchall()
+    return {f"postgres: connections of {name or 'the library'}": number for name, number in rows}
+
+
+def _port(url: str) -> int:
+    return int(url.rpartition(":")[2].partition("/")[0])
