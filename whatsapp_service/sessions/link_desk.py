@@ -63,7 +63,9 @@ NEW_CODE_S: Final = 20.0
 """For a code that takes the place of one whose connection was lost."""
 
 DEVICE_BEFORE_BACK_S: Final = 60.0
-"""A device that was there before a link attempt that came to nothing is tried again after this."""
+"""A device that was there before a link attempt that came to nothing is tried again after this,
+
+or when its ban is over, if that is later."""
 
 
 class LinkDesk:
@@ -75,6 +77,7 @@ class LinkDesk:
         self._qr: str | None = None
         self._qr_until = 0.0
         self._device_before: DeviceJid | None = None
+        self._device_back_in_s = 0.0
 
     @property
     def busy(self) -> bool:
@@ -170,6 +173,7 @@ class LinkDesk:
         # A banned or replaced device must not come back while another is being linked.
         passing = session.state.status in {SessionStatus.BANNED, SessionStatus.OUTDATED}
         self._device_before = session.device if passing else None
+        self._device_back_in_s = session.timers.remaining_s("reopen") or 0.0
         session.device = None
         session.timers.cancel("reopen")
         session.apply(LinkAsked())
@@ -318,7 +322,7 @@ class LinkDesk:
         session.apply(LinkFailed(reason))
         if self._device_before is not None:
             session.device = self._device_before
-            session.connection.reopen_in(DEVICE_BEFORE_BACK_S)
+            session.connection.reopen_in(max(DEVICE_BEFORE_BACK_S, self._device_back_in_s))
 
     def _forget(self, code: ErrorCode) -> None:
         """No QR, no code, nobody waiting, no timer of linking."""

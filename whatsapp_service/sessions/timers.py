@@ -18,6 +18,11 @@ class Timers:
             delay_s, self._fire, name, callback
         )
 
+    def remaining_s(self, name: str) -> float | None:
+        """Until it fires; None when it is not set."""
+        handle = self._handles.get(name)
+        return max(0.0, handle.when() - asyncio.get_running_loop().time()) if handle else None
+
     def cancel(self, *names: str) -> None:
         for name in names:
             handle = self._handles.pop(name, None)
