@@ -24,6 +24,8 @@ from whatsapp_service.gateway.linked_client import Gateway
 from whatsapp_service.operator_http import OperatorHttp, take_inventory
 from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.linker_pool import LinkerPool
+from whatsapp_service.sessions.route_watch import watch_routes
+from whatsapp_service.sessions.routes import Routes
 from whatsapp_service.sessions.session import Services
 from whatsapp_service.sessions.store_preparation import prepare_store
 from whatsapp_service.sessions.supervisor import Supervisor
@@ -56,6 +58,7 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
             gateway=Gateway(load_library(), settings.store_url, settings.device_name),
             directory=directory,
             half_links=HalfLinks(directory),
+            routes=Routes(directory, settings.default_route),
             publisher=publisher,
             process_id=process_id,
             device_name=settings.device_name,
@@ -71,6 +74,7 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
             pings = PingResponder(redis, process_id, publisher.tell_everything_again)
             working.start(pings.run(), "ping responder")
             working.start(_serve(http, listener), "operator http")
+            working.start(watch_routes(services.routes, supervisor), "route watch")
             consumer = CommandConsumer(redis, process_id, supervisor.handle, supervisor.refuse)
             working.start(
                 _work(supervisor, pool, consumer, settings.store_url, prepared), "sessions"

@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from shared.settings import CommonSettings
 from whatsapp_service.gateway.store_url import library_store_url
+from whatsapp_service.proxy_url import ProxyUrl, ProxyUrlError
 
 
 class WhatsAppSettings(CommonSettings):
@@ -19,6 +20,7 @@ class WhatsAppSettings(CommonSettings):
     linker_spares: int = Field(default=1, ge=0, le=20)
     linker_queue_limit: int = Field(default=100, ge=0, le=10_000)
     restore_concurrency: int = Field(default=5, ge=1, le=100)
+    whatsapp_proxy_url: SecretStr = SecretStr("")
     session_sweep_s: float = Field(default=30.0, ge=0.1, le=3600)
 
     @property
@@ -26,6 +28,20 @@ class WhatsAppSettings(CommonSettings):
         """In the form the library takes."""
         chosen = self.whatsapp_store_url.get_secret_value() or self.database_url.get_secret_value()
         return library_store_url(chosen)
+
+    @property
+    def default_route(self) -> ProxyUrl | None:
+        """The way of salons that have none of their own; None is directly."""
+        url = self.whatsapp_proxy_url.get_secret_value()
+        return ProxyUrl.parse(url) if url else None
+
+    @model_validator(mode="after")
+    def _check_proxy(self) -> Self:
+        try:
+            _ = self.default_route
+        except ProxyUrlError as error:
+            raise ValueError(f"WHATSAPP_PROXY_URL {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _check_store(self) -> Self:

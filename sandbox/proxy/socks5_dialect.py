@@ -37,9 +37,7 @@ async def open_tunnel(
     return outside
 
 
-async def _log_in(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: Gate
-) -> None:
+async def _log_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: Gate) -> None:
     methods = await reader.readexactly((await reader.readexactly(1))[0])
     wanted = _PASSWORD if gate.wants_credentials else _NO_LOGIN
     if wanted not in methods:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from whatsapp_service.gateway.proxy_faults import ProxyFault
+
 LOGGED_OUT_CODES: Final = frozenset({401, 403, 406})
 """ConnectFailure reasons that whatsmeow turns into LoggedOut."""
 
@@ -62,6 +64,8 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class OpenFailed:
     """No connection came about, and the library will not try again."""
+
+    fault: ProxyFault | None
 
 
 GatewayEvent = (

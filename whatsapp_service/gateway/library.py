@@ -36,6 +36,7 @@ class Library:
     events: Any
     jid: Any
     device_props: Any
+    proxy_settings: Any
 
 
 def require_genuine_library() -> None:
@@ -74,6 +75,7 @@ def load_library() -> Library:
         device_props=importlib.import_module(
             "neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2"
         ).DeviceProps,
+        proxy_settings=client.ProxySettings,
     )
 
 

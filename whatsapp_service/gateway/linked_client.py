@@ -12,6 +12,8 @@ from shared.company_id import SessionId
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.events import CONVERSIONS, GatewayEvent, OpenFailed
 from whatsapp_service.gateway.library import Library
+from whatsapp_service.gateway.proxy_faults import fault_in
+from whatsapp_service.proxy_url import ProxyUrl
 
 _log = structlog.get_logger(__name__)
 
@@ -41,10 +43,13 @@ class Gateway:
         self._numbers = itertools.count(1)
 
     def client_for(
-        self, session_id: SessionId, device: DeviceJid, deliver: Deliver
+        self, session_id: SessionId, device: DeviceJid, route: ProxyUrl | None, deliver: Deliver
     ) -> "LinkedClient":
-        """``device`` must be in the store: the library kills the process for one that is not."""
-        return LinkedClient(self, f"{session_id}#{next(self._numbers)}", device, deliver)
+        """``device`` must be in the store: the library kills the process for one that is not.
+
+        All connections of the client go through ``route``, reconnections too; None is directly.
+        """
+        return LinkedClient(self, f"{session_id}#{next(self._numbers)}", device, route, deliver)
 
 
 class LinkedClient:
@@ -54,9 +59,17 @@ class LinkedClient:
     the name is the phone number, which two devices of one account share.
     """
 
-    def __init__(self, gateway: Gateway, name: str, device: DeviceJid, deliver: Deliver) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        name: str,
+        device: DeviceJid,
+        route: ProxyUrl | None,
+        deliver: Deliver,
+    ) -> None:
         self._gateway = gateway
         self._deliver = deliver
+        self.route = route
         self._registered = asyncio.Event()
         self._closing = False
         library = gateway.library
@@ -77,8 +90,11 @@ class LinkedClient:
 
     async def open(self) -> None:
         """Start connecting; what comes of it arrives as events."""
+        library = self._gateway.library
         async with self._gateway.changes:
-            task: asyncio.Task[None] = await self._client.connect()
+            # Without settings Go would take a proxy from the environment.
+            settings = library.proxy_settings(self.route.for_library if self.route else "")
+            task: asyncio.Task[None] = await self._client.connect(settings)
             task.add_done_callback(self._ended)
             self._client.connect_task = task
             with contextlib.suppress(TimeoutError):
@@ -127,6 +143,6 @@ class LinkedClient:
         self._registered.set()
         if task.cancelled():
             return
-        failed = task.exception() is not None
-        if failed and not self._closing:
-            self._deliver(OpenFailed())
+        error = task.exception()
+        if error is not None and not self._closing:
+            self._deliver(OpenFailed(fault_in(str(error)) if self.route else None))

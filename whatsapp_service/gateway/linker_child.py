@@ -1,12 +1,7 @@
-"""A linker process: links one device and ends. Started by the WhatsApp process, ended with it.
-
-``python -m whatsapp_service.gateway.linker_child FD``: FD is one end of a socket pair.
-"""
+"""A linker process: links one device and ends. `linker_start` is where it begins."""
 
 import asyncio
-import ctypes
 import os
-import signal
 import socket
 import sys
 from collections.abc import Coroutine
@@ -31,7 +26,6 @@ from whatsapp_service.gateway.linking_client import LinkingClient
 
 _log = structlog.get_logger(__name__)
 
-PR_SET_PDEATHSIG: Final = 1
 MAX_LIFE_S: Final = 300.0
 """A QR channel lasts 160 s and a first login 60 s; whatever lives longer has no use."""
 MAX_LINE: Final = 65_536
@@ -60,7 +54,7 @@ class LinkerChild:
                 self._spawn(self._client.give_code(order.request, order.phone))
 
     async def _link(self, library: Library, order: Start) -> None:
-        self._client = LinkingClient(library, order.store_url, order.device_name, self._tell)
+        self._client = LinkingClient(library, order, self._tell)
         try:
             async with asyncio.timeout(MAX_LIFE_S):
                 await self._client.run()
@@ -90,19 +84,14 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-def die_with_parent() -> None:
-    """The kernel ends this process when the parent is gone, even when it hangs in Go."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-async def main(descriptor: int) -> None:
+async def _obey(descriptor: int) -> None:
     connection = socket.socket(fileno=descriptor)
     reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_LINE)
     await LinkerChild(reader, writer).run()
 
 
-if __name__ == "__main__":
-    die_with_parent()
+def main(descriptor: int) -> NoReturn:
+    """``descriptor`` is one end of a socket pair; the WhatsApp process has the other."""
     configure_logging(LogSettings(), component="linker")
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(_obey(descriptor))
     leave(0)

@@ -16,9 +16,12 @@ class _Line(BaseModel):
 
 
 class Start(_Line):
+    """``proxy_url`` in the library's form; empty goes directly."""
+
     kind: Literal["start"] = "start"
     store_url: str
     device_name: str
+    proxy_url: str
 
 
 class AskCode(_Line):
@@ -80,7 +83,10 @@ class Linked(_Line):
     jid: str
 
 
-EndReason = Literal["qr-expired", "unreachable", "outdated", "refused", "failed"]
+EndReason = Literal[
+    "qr-expired", "unreachable", "proxy", "outdated", "passkey", "refused", "failed"
+]
+"""``proxy``: it is dead, silent or does not let us in; ``unreachable``: WhatsApp behind it."""
 
 
 class Ended(_Line):

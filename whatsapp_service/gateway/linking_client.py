@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+import structlog
+
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.library import Library
 from whatsapp_service.gateway.linker_protocol import (
@@ -22,12 +24,19 @@ from whatsapp_service.gateway.linker_protocol import (
     Paired,
     QrText,
     Report,
+    Start,
 )
+from whatsapp_service.gateway.proxy_faults import ProxyFault, diagnose
+from whatsapp_service.proxy_url import ProxyUrl
+
+_log = structlog.get_logger(__name__)
 
 FIRST_QR_S: Final = 60
 LATER_QR_S: Final = 20
 FIRST_LOGIN_S: Final = 60.0
 STOP_S: Final = 8.0
+SILENCE_S: Final = 3.0
+"""Without a QR for so long, the proxy is asked whether it is there; the answer takes 3 s more."""
 
 _PAIR_SUCCESS: Final = 2
 _SERVER_REFUSED: Final = re.compile(r"server returned|status[: ]|\b4\d\d\b|bad-request|forbidden")
@@ -37,21 +46,23 @@ _LOGIN_STATUS: Final[dict[str, EndReason]] = {
     "err-unexpected-state": "failed",
     "err-scanned-without-multidevice": "refused",
     "error": "refused",
+    "passkey-request": "passkey",
+    "passkey-confirmation": "passkey",
 }
 
 
 class LinkingClient:
-    def __init__(
-        self, library: Library, store_url: str, device_name: str, tell: Callable[[Report], None]
-    ) -> None:
+    def __init__(self, library: Library, start: Start, tell: Callable[[Report], None]) -> None:
         self._tell = tell
+        self._route = ProxyUrl.parse(start.proxy_url) if start.proxy_url else None
+        self._proxy_settings = library.proxy_settings(start.proxy_url)
         self._loop = asyncio.get_running_loop()
         self._device: DeviceJid | None = None
         self._qr_count = 0
         self._first_qr = asyncio.Event()
         self._over = asyncio.Event()
-        props = library.device_props(os=device_name, platformType=1)
-        self._client = library.client(store_url, uuid="linking", props=props, new_device=True)
+        props = library.device_props(os=start.device_name, platformType=1)
+        self._client = library.client(start.store_url, uuid="linking", props=props, new_device=True)
         # Before pairing the library sends no events; the outcome of the QR channel comes here.
         self._client._NewAClient__onLoginStatus = self._on_login_status  # noqa: SLF001
         self._client.qr(self._on_qr)
@@ -67,9 +78,9 @@ class LinkingClient:
 
     async def run(self) -> None:
         """Until the attempt is over, one way or the other."""
-        task = await self._client.connect()
-        task.add_done_callback(self._on_call_ended)
+        watch = asyncio.create_task(self._watch(await self._client.connect(self._proxy_settings)))
         await self._over.wait()
+        watch.cancel()
 
     async def give_code(self, request: int, phone: str) -> None:
         """Ask for a code once the connection is there: right after connect() the call fails."""
@@ -123,9 +134,24 @@ class LinkingClient:
         if reason is not None:
             self._end(reason)
 
-    def _on_call_ended(self, task: "asyncio.Task[None]") -> None:
-        if not task.cancelled() and task.exception() is not None:
+    async def _watch(self, call: "asyncio.Task[None]") -> None:
+        """End the attempt when no connection comes about, whoever is to blame for it."""
+        await asyncio.wait({call}, timeout=SILENCE_S)
+        if not call.done() and not self._first_qr.is_set():
+            fault = await diagnose(self._route, "")
+            if fault is not None and not self._first_qr.is_set():
+                self._blame_proxy(fault)
+        await asyncio.wait({call})
+        error = call.exception()
+        if error is not None:
+            fault = await diagnose(self._route, str(error))
+            if fault is not None:
+                self._blame_proxy(fault)
             self._end("unreachable")
+
+    def _blame_proxy(self, fault: ProxyFault) -> None:
+        _log.warning("proxy_unusable", fault=fault)
+        self._end("proxy")
 
     def _end(self, reason: EndReason) -> None:
         if not self._over.is_set():

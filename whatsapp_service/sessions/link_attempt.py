@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,7 @@ from whatsapp_service.gateway.linker_protocol import (
 from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.linker import Linker, LinkerGoneError
 from whatsapp_service.sessions.linker_pool import LinkerPool, Slot
+from whatsapp_service.sessions.routes import UnusableRouteError
 from whatsapp_service.store.directory import StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
@@ -44,7 +45,9 @@ MAX_LOSSES: Final = 2
 _REASONS: Final = {
     "qr-expired": Reason.QR_EXPIRED,
     "unreachable": Reason.WHATSAPP_UNREACHABLE,
+    "proxy": Reason.PROXY_UNREACHABLE,
     "outdated": Reason.CLIENT_OUTDATED,
+    "passkey": Reason.PASSKEY_REQUIRED,
     "refused": Reason.REFUSED,
     "failed": Reason.LINKER_FAILED,
 }
@@ -76,6 +79,8 @@ AttemptNews = (
     SlotGranted | Queued | Restarted | QrText | CodeGiven | CodeFailed | Paired | AttemptOver
 )
 OnNews = Callable[[AttemptNews], object]
+AskStart = Callable[[], Awaitable[Start]]
+"""What a linker is told to begin with. Raises StoreUnavailableError, UnusableRouteError."""
 
 
 class LinkAttempt:
@@ -90,13 +95,13 @@ class LinkAttempt:
         session_id: SessionId,
         pool: LinkerPool,
         half_links: HalfLinks,
-        start: Start,
+        ask_start: AskStart,
         on_news: OnNews,
     ) -> None:
         self._session_id = session_id
         self._pool = pool
         self._half_links = half_links
-        self._start = start
+        self._ask_start = ask_start
         self._on_news = on_news
         self._linker: Linker | None = None
         self._connected_at: float | None = None
@@ -120,6 +125,8 @@ class LinkAttempt:
         except StoreUnavailableError:
             _log.warning("link_attempt_without_store")
             reason = Reason.STORE_UNAVAILABLE
+        except UnusableRouteError:
+            reason = Reason.PROXY_UNREACHABLE
         finally:
             await slot.release()
         self._on_news(AttemptOver(reason))
@@ -151,8 +158,9 @@ class LinkAttempt:
         while True:
             self._restart = False
             self._connected_at = self._identity = None
+            start = await self._ask_start()
             self._linker = await slot.fresh_linker()
-            self._linker.tell(self._start)
+            self._linker.tell(start)
             reason = await self._follow(self._linker)
             lost = self._restart or reason is Reason.LINKER_FAILED
             if self._paired or not lost:

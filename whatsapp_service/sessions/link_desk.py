@@ -182,13 +182,23 @@ class LinkDesk:
             session.session_id,
             services.pool,
             services.half_links,
-            Start(store_url=services.gateway.store_url, device_name=services.device_name),
+            self._start,
             lambda news: session.post(partial(self._on_news, attempt, news)),
         )
         self._attempt = attempt
         self._task = asyncio.create_task(attempt.run(), name=f"link {session.session_id}")
         self._task.add_done_callback(partial(self._on_task_done, attempt))
         return attempt
+
+    async def _start(self) -> Start:
+        """Anew for each connection: its way may have been changed meanwhile."""
+        services = self._session.services
+        route = await services.routes.of(self._session.session_id)
+        return Start(
+            store_url=services.gateway.store_url,
+            device_name=services.device_name,
+            proxy_url=route.for_library if route else "",
+        )
 
     def _on_task_done(self, attempt: LinkAttempt, task: asyncio.Task[None]) -> None:
         if task.cancelled() or task.exception() is None:

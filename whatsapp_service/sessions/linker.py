@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 START_S: Final = 30.0
 END_S: Final = 5.0
 MAX_LINE: Final = 65_536
-MODULE: Final = "whatsapp_service.gateway.linker_child"
+MODULE: Final = "whatsapp_service.gateway.linker_start"
 
 
 class LinkerGoneError(Exception):
@@ -54,6 +54,7 @@ class Linker:
                 "-m",
                 MODULE,
                 str(theirs.fileno()),
+                str(os.getpid()),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,

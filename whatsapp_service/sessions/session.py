@@ -22,6 +22,7 @@ from whatsapp_service.sessions.connection import Connection
 from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.link_desk import LinkDesk
 from whatsapp_service.sessions.linker_pool import LinkerPool
+from whatsapp_service.sessions.routes import Routes
 from whatsapp_service.sessions.state import Ended, Happening, Restored, State, advance
 from whatsapp_service.sessions.timers import Timers
 from whatsapp_service.sessions.unlink_desk import UnlinkDesk
@@ -52,6 +53,7 @@ class Services:
     gateway: Gateway
     directory: Directory
     half_links: HalfLinks
+    routes: Routes
     publisher: Publisher
     process_id: str
     device_name: str

@@ -7,8 +7,9 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from shared.company_id import SessionId
 from shared.db import Connection, DatabaseError, Pool, within
-from whatsapp_service.store import link_attempts, sessions
+from whatsapp_service.store import link_attempts, proxies, sessions
 from whatsapp_service.store.link_attempts import RecordedAttempt, StoredKey
+from whatsapp_service.store.proxies import StoredRoute
 from whatsapp_service.store.sessions import StoredDevice
 
 T = TypeVar("T")
@@ -64,6 +65,12 @@ class Directory:
 
     async def stored_keys(self) -> list[StoredKey]:
         return await self._ask(link_attempts.stored_keys, pool=self._credentials)
+
+    async def find_route(self, session_id: SessionId) -> StoredRoute | None:
+        return await self._ask(lambda it: proxies.find_route(it, session_id))
+
+    async def all_routes(self) -> list[StoredRoute]:
+        return await self._ask(proxies.all_routes)
 
     async def _ask(
         self, query: Callable[[Connection], Awaitable[T]], pool: Pool | None = None

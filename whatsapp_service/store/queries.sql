@@ -59,3 +59,16 @@ SELECT jid, identity_key FROM whatsmeow_device;
 
 -- name: owned_jids
 SELECT jid FROM whatsapp_sessions WHERE jid IS NOT NULL;
+
+-- name: find_proxy
+SELECT session_id, url FROM whatsapp_proxies WHERE session_id = %(session_id)s;
+
+-- name: all_proxies
+SELECT session_id, url FROM whatsapp_proxies ORDER BY length(session_id), session_id;
+
+-- name: save_proxy
+INSERT INTO whatsapp_proxies (session_id, url) VALUES (%(session_id)s, %(url)s)
+ON CONFLICT (session_id) DO UPDATE SET url = excluded.url, updated_at = now();
+
+-- name: delete_proxy
+DELETE FROM whatsapp_proxies WHERE session_id = %(session_id)s;

@@ -103,14 +103,24 @@ class Trial:
     def __init__(self) -> None:
         self.linkers: list[ScriptedLinker] = []
         self.news: list[AttemptNews] = []
+        self.starts = 0
+        self.trouble: Exception | None = None
         pool = LinkerPool(capacity=1, spares=0, queue_limit=0, start=self._start_linker)
         self.rows = Rows()
         self.attempt = LinkAttempt(
             SALON,
             pool,
             HalfLinks(self.rows),
-            Start(store_url="postgres://store", device_name="AI Admin"),
+            self._start,
             self.news.append,
+        )
+
+    async def _start(self) -> Start:
+        self.starts += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return Start(
+            store_url="postgres://store", device_name="AI Admin", proxy_url=f"proxy {self.starts}"
         )
 
     async def _start_linker(self) -> Linker:

@@ -1,0 +1,145 @@
+"""Salons behind a proxy: nothing ever goes past it, and a dead one is told as what it is."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sandbox.proxy.dialect import Credentials
+from sandbox.proxy.server import ProxyFault, ProxyServer
+from shared.company_id import SessionId
+from shared.errors import ErrorCode
+from shared.messages.events import Connected, PairingCodeError, StatusChanged
+from shared.messages.status import Reason, SessionStatus
+from tests.acceptance.conftest import WhatsApp
+from tests.support.processes import ROOT
+
+SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
+PHONE, OTHER_PHONE = "79990000001", "79990000002"
+LOGIN = Credentials("salon@example.com", "pass:/@ word")
+OTHER_LOGIN = Credentials("other", "wrong-password-1")
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[ProxyServer]:
+    async with ProxyServer(LOGIN) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def own_proxy() -> AsyncIterator[ProxyServer]:
+    async with ProxyServer() as proxy:
+        yield proxy
+
+
+def command(whatsapp: WhatsApp, *arguments: str, text: str = "") -> str:
+    """What the operator's command prints."""
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-m", "whatsapp_service.proxies", *arguments],
+        cwd=ROOT,
+        env={"DATABASE_URL": whatsapp.environment["DATABASE_URL"]},
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    return done.stdout
+
+
+async def assert_all_went_through(whatsapp: WhatsApp, *proxies: ProxyServer) -> None:
+    """As many connections as the network has seen, the proxies have carried."""
+    handshakes = (await whatsapp.phones.stats()).handshakes
+    assert handshakes == sum(proxy.carried.tunnels for proxy in proxies) > 0
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "http"])
+async def test_linking_and_the_linked_session_go_through_the_default_proxy(
+    idle_whatsapp: WhatsApp, proxy: ProxyServer, scheme: str
+) -> None:
+    whatsapp = idle_whatsapp
+    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url(scheme))
+
+    await whatsapp.link_by_qr(SALON, PHONE)
+    assert proxy.carried.tunnels == 3  # pairing, first login in the child, the session
+
+    seen = len(whatsapp.bus.events)
+    await whatsapp.phones.drop(PHONE)
+    await whatsapp.bus.event(Connected, SALON, after=seen)
+    await assert_all_went_through(whatsapp, proxy)
+    assert whatsapp.process.terminate() == 0
+    assert all(secret not in log for log in whatsapp.logs for secret in ("example.com", "pass"))
+
+
+async def test_a_proxy_at_fault_is_its_own_error_and_nothing_goes_past_it(
+    idle_whatsapp: WhatsApp, proxy: ProxyServer
+) -> None:
+    whatsapp = idle_whatsapp
+    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url("socks5h"))
+
+    for fault in (ProxyFault.HANGS, ProxyFault.REFUSES_CREDENTIALS, ProxyFault.FORBIDS):
+        proxy.fault = fault
+        assert await why_linking_fails(whatsapp) is Reason.PROXY_UNREACHABLE
+    proxy.fault = ProxyFault.UPSTREAM_UNREACHABLE
+    assert await why_linking_fails(whatsapp) is Reason.WHATSAPP_UNREACHABLE
+    await proxy.stop()
+    await whatsapp.bus.request_code(SALON, PHONE)
+    refused = await whatsapp.bus.event(PairingCodeError, SALON)
+    assert refused.code is ErrorCode.PROXY_UNREACHABLE
+
+    assert (await whatsapp.phones.stats()).handshakes == proxy.carried.tunnels == 0
+
+
+async def why_linking_fails(whatsapp: WhatsApp) -> Reason | None:
+    """Within the 12 s that an attempt is given to show its first QR."""
+    seen = len(whatsapp.bus.events)
+    await whatsapp.bus.request_qr(SALON)
+    ended = await whatsapp.bus.status(SessionStatus.ERROR, SALON, after=seen, timeout_s=12)
+    return Reason(ended.reason) if ended.reason else None
+
+
+async def test_a_proxy_that_dies_while_a_session_runs_is_told_and_the_session_comes_back(
+    idle_whatsapp: WhatsApp, proxy: ProxyServer
+) -> None:
+    whatsapp = idle_whatsapp
+    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url("http"))
+    await whatsapp.link_by_qr(SALON, PHONE)
+    seen = len(whatsapp.bus.events)
+
+    await proxy.stop()
+    await whatsapp.bus.event(
+        StatusChanged,
+        SALON,
+        where=lambda event: event.reason == Reason.PROXY_UNREACHABLE,
+        after=seen,
+    )
+    await proxy.start()
+
+    await whatsapp.bus.event(Connected, SALON, after=seen)
+    await assert_all_went_through(whatsapp, proxy)
+
+
+async def test_a_salon_has_its_own_way_which_outlives_a_restart(
+    idle_whatsapp: WhatsApp, proxy: ProxyServer, own_proxy: ProxyServer
+) -> None:
+    whatsapp = idle_whatsapp
+    secret = own_proxy.url("http", OTHER_LOGIN)
+    assert OTHER_LOGIN.password not in command(whatsapp, "set", SALON, text=f"{secret}\n")
+    command(whatsapp, "direct", OTHER_SALON)
+    shown = command(whatsapp, "list")
+    assert shown == f"{SALON} http://***@127.0.0.1:{own_proxy.port}\n{OTHER_SALON} direct\n"
+    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url("socks5"))
+
+    await whatsapp.link_by_qr(SALON, PHONE)
+    assert (own_proxy.carried.tunnels, proxy.carried.tunnels) == (3, 0)
+    await whatsapp.link_by_qr(OTHER_SALON, OTHER_PHONE)
+    assert (await whatsapp.phones.stats()).handshakes == 6
+    assert (own_proxy.carried.tunnels, proxy.carried.tunnels) == (3, 0)
+
+    whatsapp.process.terminate()
+    seen = len(whatsapp.bus.events)
+    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url("socks5"))
+    await whatsapp.bus.event(Connected, SALON, after=seen)
+    assert (own_proxy.carried.tunnels, proxy.carried.tunnels) == (4, 0)
+    assert all(OTHER_LOGIN.password not in log for log in whatsapp.logs)

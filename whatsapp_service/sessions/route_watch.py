@@ -1,0 +1,32 @@
+"""Lets running sessions follow when an operator sends them another way."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+
+from whatsapp_service.sessions.routes import Routes
+from whatsapp_service.sessions.session import Session
+from whatsapp_service.store.directory import StoreUnavailableError
+
+_log = structlog.get_logger(__name__)
+
+LOOK_S: Final = 20.0
+
+
+async def watch_routes(routes: Routes, sessions: Iterable[Session], look_s: float = LOOK_S) -> None:
+    """For ever: whoever is not open, or is linking, asks for the way by itself."""
+    while True:
+        await asyncio.sleep(look_s)
+        clients = [(session, session.connection.client) for session in sessions]
+        used = {session.session_id: client.route for session, client in clients if client}
+        try:
+            changed = set(await routes.changed(used))
+        except StoreUnavailableError:
+            _log.warning("routes_not_readable")
+            continue
+        for session, client in clients:
+            if client is not None and session.session_id in changed:
+                _log.info("route_changed", company_id=session.session_id)
+                session.connection.renew(client)
