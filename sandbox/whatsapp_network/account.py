@@ -59,6 +59,7 @@ class Account(Kept):
     identity_private: bytes
     signed_prekey_private: bytes
     registration_id: int
+    passkey_required: bool = False
     next_device: int = 1
     companions: dict[int, Companion] = Field(default_factory=dict)
 

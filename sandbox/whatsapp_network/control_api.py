@@ -132,7 +132,9 @@ class ControlApi:
 
     async def _create_phone(self, request: Request) -> Response:
         wanted = await _body(request, NewPhone)
-        account = self._network.ensure_account(wanted.number, wanted.name)
+        account = self._network.ensure_account(
+            wanted.number, wanted.name, passkey_required=wanted.passkey_required
+        )
         return _json(view_phone(self._network, account), HTTPStatus.CREATED)
 
     async def _phone(self, request: Request) -> Response:

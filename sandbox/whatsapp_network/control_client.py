@@ -65,9 +65,11 @@ class ControlClient:
         """Bring the network back to its first day; connections are cut, the root key stays."""
         await self._do("DELETE", "/control/network")
 
-    async def create_phone(self, number: str, name: str = "Телефон") -> PhoneView:
-        """Make a phone, or rename the one that is there."""
-        body = {"number": number, "name": name}
+    async def create_phone(
+        self, number: str, name: str = "Телефон", *, passkey_required: bool = False
+    ) -> PhoneView:
+        """Make a phone, or change the one that is there."""
+        body = {"number": number, "name": name, "passkey_required": passkey_required}
         return await self._call(PhoneView, "POST", "/control/phones", body)
 
     async def phones(self) -> list[PhoneView]:

@@ -16,6 +16,7 @@ from sandbox.whatsapp_network.faults import FaultKind
 from sandbox.whatsapp_network.network import Network
 from sandbox.whatsapp_network.node import Node, StanzaError
 from sandbox.whatsapp_network.offers import Offer
+from sandbox.whatsapp_network.passkey import ask_for_passkey
 from sandbox.whatsapp_network.protobufs import (
     ADVDeviceIdentity,
     ADVSignedDeviceIdentity,
@@ -66,6 +67,8 @@ async def link_device(
     """
     if offer.linking or offer.ended:
         raise NetworkError(Code.LINK_BUSY, "Это устройство уже привязывается")
+    if account.passkey_required:
+        await ask_for_passkey(network, offer, account)
     offer.linking = True
     try:
         companion = await _vouch(network, offer, account, adv_secret)

@@ -64,13 +64,14 @@ class Network:
     def accounts(self) -> list[Account]:
         return list(self._accounts.values())
 
-    def ensure_account(self, number: str, name: str) -> Account:
-        """Return the account of a number, made if it is new; the name is the latest given."""
+    def ensure_account(self, number: str, name: str, *, passkey_required: bool = False) -> Account:
+        """Return the account of a number, made if it is new; what is given is the latest."""
         account = self._accounts.get(number)
         if account is None:
             account = self._accounts[number] = new_account(number, name)
             self.journal.note("phone_created", number)
         account.name = name
+        account.passkey_required = passkey_required
         self.changed()
         return account
 

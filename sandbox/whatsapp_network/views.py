@@ -21,6 +21,7 @@ class NewPhone(Body):
 
     number: Number
     name: Annotated[str, Field(min_length=1, max_length=60)] = "Телефон"
+    passkey_required: bool = False
 
 
 class Scan(Body):
@@ -67,6 +68,7 @@ class DeviceView(BaseModel):
 class PhoneView(BaseModel):
     number: str
     name: str
+    passkey_required: bool
     lid: str
     devices: list[DeviceView]
 
@@ -99,7 +101,11 @@ class ErrorView(BaseModel):
 def view_phone(network: Network, account: Account) -> PhoneView:
     devices = [view_device(network, account, each) for each in account.companions.values()]
     return PhoneView(
-        number=account.number, name=account.name, lid=str(account.lid_jid()), devices=devices
+        number=account.number,
+        name=account.name,
+        passkey_required=account.passkey_required,
+        lid=str(account.lid_jid()),
+        devices=devices,
     )
 
 
