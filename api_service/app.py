@@ -19,7 +19,9 @@ from api_service.core.breaker import Breaker
 from api_service.core.code_linking import CodeLinking
 from api_service.core.health import HealthChecks
 from api_service.core.limits import LimitPolicy, Limits
+from api_service.core.linking import SessionLine
 from api_service.core.outcomes import Outcomes
+from api_service.core.owners import Owners
 from api_service.core.qr_linking import QrLinking
 from api_service.core.registration import Registrar
 from api_service.core.session_report import SessionReport
@@ -47,6 +49,7 @@ from api_service.web.redirect import Redirect
 from shared.bus import keys
 from shared.bus.commands import CommandSender
 from shared.bus.connection import connect_redis
+from shared.bus.heartbeat import Heartbeats
 from shared.bus.ping import RoundTrips
 from shared.bus.snapshots import Snapshots
 from shared.bus.subscriber import EventSubscriber
@@ -83,7 +86,8 @@ class _Parts:
             settings.database_url.get_secret_value(), settings.database_pool_size, "api-service"
         )
         self.activity = Activity()
-        self.snapshots = Snapshots(self.redis)
+        self.owners = Owners(Heartbeats(self.redis))
+        self.snapshots = Snapshots(self.redis, self.owners.lost)
         self.round_trips = RoundTrips(self.redis)
         self.checks = HealthChecks(
             Vitals(self.redis), self.round_trips, self.database, self.activity
@@ -93,8 +97,9 @@ class _Parts:
         self._connect_pages()
 
     def _link(self) -> None:
-        settings, commands = self.settings, CommandSender(self.redis)
+        settings = self.settings
         self.outcomes = Outcomes()
+        line = SessionLine(self.owners, CommandSender(self.redis), self.outcomes)
         self.limits = Limits(
             _limit_storage(self.redis),
             _limit_policy(settings),
@@ -102,19 +107,16 @@ class _Parts:
         )
         record = BreakerRecord(self.redis, "qr-generation", _breaker_policy(settings))
         self.qr_breaker = Breaker(record)
-        self.qr_linking = QrLinking(
-            self.snapshots, commands, self.outcomes, self.qr_breaker, settings.qr_deadline_s
-        )
+        self.qr_linking = QrLinking(self.snapshots, line, self.qr_breaker, settings.qr_deadline_s)
         self.code_linking = CodeLinking(
             self.snapshots,
-            commands,
-            self.outcomes,
+            line,
             PairingLock(self.redis),
             self.limits,
             settings.code_deadline_s,
         )
 
-        self.unlinking = Unlinking(commands, self.outcomes)
+        self.unlinking = Unlinking(line)
 
     def _connect_pages(self) -> None:
         settings = self.settings
@@ -127,7 +129,12 @@ class _Parts:
             )
         )
         self.relay = Relay(
-            self.sockets, self.connections, self.snapshots, self.outcomes, self.activity
+            self.sockets,
+            self.connections,
+            self.snapshots,
+            self.outcomes,
+            self.owners,
+            self.activity,
         )
         self.events = EventSubscriber(self.redis, self.relay.take, on_caught_up=self.relay.resync)
         desk = Desk(
@@ -179,11 +186,18 @@ class _Parts:
         )
         return inventory
 
+    async def _owners_changed(self, returned: bool) -> None:
+        """What failed because no WhatsApp process was there says nothing about the one there is."""
+        if returned:
+            await self.qr_breaker.reset()
+        await self.relay.owners_changed()
+
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         await self.database.open(wait=False)
         self.tasks.start(self.round_trips.run(), "round trips")
         self.tasks.start(self.events.run(), "events")
+        self.tasks.start(self.owners.run(self._owners_changed), "owners")
         self.tasks.start(IdleSockets(self.sockets).run(), "idle sockets")
         _log.info("api_started")
         try:

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from shared.bus.announcement import Announcer
 from shared.bus.commands import CommandConsumer
 from shared.bus.connection import connect_redis
+from shared.bus.heartbeat import Heartbeat
 from shared.bus.ping import PingResponder
 from shared.bus.publisher import Publisher
 from shared.bus.snapshots import Snapshots
@@ -71,6 +72,7 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
         http = OperatorHttp(supervisor, publisher, redis, database, inventory, prepared)
         async with background_tasks() as publishing, background_tasks() as working:
             publishing.start(publisher.run(), "publisher")
+            publishing.start(Heartbeat(redis, process_id).run(), "heartbeat")
             pings = PingResponder(redis, process_id, publisher.tell_everything_again)
             working.start(pings.run(), "ping responder")
             working.start(_serve(http, listener), "operator http")

@@ -11,14 +11,14 @@ import structlog
 from api_service.core.limits import Limits
 from api_service.core.linking import (
     AnnouncedError,
+    SessionLine,
     alive,
     deadline_ms,
     measured,
     refuse_linked,
 )
-from api_service.core.outcomes import Expectation, Outcomes
+from api_service.core.outcomes import Expectation
 from api_service.store.pairing_lock import PairingLock
-from shared.bus.commands import CommandSender
 from shared.bus.connection import BusError
 from shared.bus.snapshots import PresentState, Snapshots
 from shared.clock import now_ms
@@ -48,15 +48,13 @@ class CodeLinking:
     def __init__(
         self,
         snapshots: Snapshots,
-        commands: CommandSender,
-        outcomes: Outcomes,
+        line: SessionLine,
         lock: PairingLock,
         limits: Limits,
         deadline_s: float,
     ) -> None:
         self._snapshots = snapshots
-        self._commands = commands
-        self._outcomes = outcomes
+        self._line = line
         self._lock = lock
         self._limits = limits
         self._deadline_s = deadline_s
@@ -66,8 +64,8 @@ class CodeLinking:
 
         Raises AppError: REQUEST_IN_PROGRESS with ``retry_after`` while another request of the salon
         is under way, in whichever process; RATE_LIMITED with ``retry_after``; ALREADY_CONNECTED;
-        PAIRING_CODE_FAILED past the deadline; AnnouncedError with what the WhatsApp process
-        answered. Raises redis.exceptions.RedisError.
+        SERVICE_UNAVAILABLE while no WhatsApp process lives; PAIRING_CODE_FAILED past the deadline;
+        AnnouncedError with what the WhatsApp process answered. Raises redis.exceptions.RedisError.
         """
         with measured("code"):
             async with self._locked(session_id) as owned:
@@ -78,7 +76,8 @@ class CodeLinking:
                 if not owned:
                     await self._refuse_second(session_id)
                 await self._limits.require_code_allowed(session_id, phone)
-                return await self._generate(session_id, phone)
+                waited_s = await self._line.owners.wait_for_one(self._deadline_s)
+                return await self._generate(session_id, phone, self._deadline_s - waited_s)
 
     @contextlib.asynccontextmanager
     async def _locked(self, session_id: SessionId) -> AsyncIterator[bool]:
@@ -99,11 +98,13 @@ class CodeLinking:
         remaining_s = await self._lock.remaining_s(session_id)
         raise AppError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=max(1, math.ceil(remaining_s)))
 
-    async def _generate(self, session_id: SessionId, phone: PhoneNumber) -> CodeAnswer:
+    async def _generate(
+        self, session_id: SessionId, phone: PhoneNumber, deadline_s: float
+    ) -> CodeAnswer:
         """Counts against the limits unless WhatsApp was certainly not asked."""
         counts = True
         try:
-            outcome = await self._ask(session_id, phone)
+            outcome = await self._ask(session_id, phone, deadline_s)
             counts = isinstance(outcome, CodeAnswer) or outcome.code is ErrorCode.BAILEYS_ERROR
         except BusError:
             counts = False
@@ -115,19 +116,21 @@ class CodeLinking:
             raise outcome
         return outcome
 
-    async def _ask(self, session_id: SessionId, phone: PhoneNumber) -> CodeAnswer | AppError:
+    async def _ask(
+        self, session_id: SessionId, phone: PhoneNumber, deadline_s: float
+    ) -> CodeAnswer | AppError:
         command = RequestPairingCode(
             command_id=new_id(),
             company_id=session_id,
             issued_at=now_ms(),
-            expires_at=deadline_ms(self._deadline_s),
+            expires_at=deadline_ms(deadline_s),
             phone_number=phone,
         )
         expectation = Expectation[CodeAnswer | AppError](_decide(command))
-        with self._outcomes.expecting(session_id, expectation):
-            await self._commands.send(command)
+        with self._line.outcomes.expecting(session_id, expectation):
+            await self._line.commands.send(command)
             try:
-                return await expectation.outcome(self._deadline_s)
+                return await expectation.outcome(deadline_s)
             except TimeoutError:
                 return await self._past_deadline(session_id, phone)
 

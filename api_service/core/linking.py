@@ -4,10 +4,14 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import structlog
 from prometheus_client import Counter, Histogram
 
+from api_service.core.outcomes import Outcomes
+from api_service.core.owners import Owners
+from shared.bus.commands import CommandSender
 from shared.bus.snapshots import PresentState
 from shared.clock import Milliseconds, now_ms
 from shared.errors import AppError, ErrorCode
@@ -27,6 +31,15 @@ _seconds = Histogram(
 
 class AnnouncedError(AppError):
     """A failure that every page of the salon has been told by an event already."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """How a request reaches a session, and its answer whoever asked."""
+
+    owners: Owners
+    commands: CommandSender
+    outcomes: Outcomes
 
 
 def refuse_linked(state: PresentState) -> None:

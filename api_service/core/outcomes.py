@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from shared.company_id import SessionId
+from shared.errors import AppError
 from shared.lifecycle import raise_if_cancelled
 from shared.messages.events import AnySessionEvent
 
@@ -23,8 +24,12 @@ class Expectation(Generic[T_co]):
         if not self._outcome.done() and (outcome := self._decide(event)) is not None:
             self._outcome.set_result(outcome)
 
+    def fail(self, error: AppError) -> None:
+        if not self._outcome.done():
+            self._outcome.set_exception(error)
+
     async def outcome(self, timeout_s: float) -> T_co:
-        """Raises TimeoutError."""
+        """Raises TimeoutError, and the AppError of `Outcomes.fail`."""
         raise_if_cancelled()
         async with asyncio.timeout(timeout_s):
             return await self._outcome
@@ -40,6 +45,11 @@ class Outcomes:
         for expectation in tuple(self._expectations.get(event.company_id, ())):
             expectation.take(event)
 
+    def fail(self, session_id: SessionId, error: AppError) -> None:
+        """Nobody will answer what is waited for."""
+        for expectation in tuple(self._expectations.get(session_id, ())):
+            expectation.fail(error)
+
     @contextlib.contextmanager
     def expecting(self, session_id: SessionId, expectation: Expectation[object]) -> Iterator[None]:
         """Enter before the command is sent, so that no answer comes too early."""
@@ -51,6 +61,10 @@ class Outcomes:
             waiting.discard(expectation)
             if not waiting:
                 self._expectations.pop(session_id, None)
+
+    @property
+    def sessions(self) -> list[SessionId]:
+        return list(self._expectations)
 
     @property
     def waiting(self) -> int:

@@ -4,9 +4,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from api_service.core.breaker import Breaker, Operation, Verdict
-from api_service.core.linking import AnnouncedError, alive, deadline_ms, measured, refuse_linked
-from api_service.core.outcomes import Expectation, Outcomes
-from shared.bus.commands import CommandSender
+from api_service.core.linking import (
+    AnnouncedError,
+    SessionLine,
+    alive,
+    deadline_ms,
+    measured,
+    refuse_linked,
+)
+from api_service.core.outcomes import Expectation
 from shared.bus.snapshots import Snapshots
 from shared.clock import now_ms
 from shared.company_id import SessionId
@@ -61,14 +67,12 @@ class QrLinking:
     def __init__(
         self,
         snapshots: Snapshots,
-        commands: CommandSender,
-        outcomes: Outcomes,
+        line: SessionLine,
         breaker: Breaker,
         deadline_s: float,
     ) -> None:
         self._snapshots = snapshots
-        self._commands = commands
-        self._outcomes = outcomes
+        self._line = line
         self._breaker = breaker
         self._deadline_s = deadline_s
 
@@ -76,8 +80,9 @@ class QrLinking:
         """Asked again while a QR is live, the same comes back.
 
         Raises AppError: ALREADY_CONNECTED; SERVICE_UNAVAILABLE with ``retry_after`` while the
-        breaker is open; QR_TIMEOUT past the deadline; what the WhatsApp process answers, as
-        AnnouncedError when it is a status. Raises redis.exceptions.RedisError.
+        breaker is open or no WhatsApp process lives; QR_TIMEOUT past the deadline; what the
+        WhatsApp process answers, as AnnouncedError when it is a status. Raises
+        redis.exceptions.RedisError.
         """
         with measured("qr"):
             state = await self._snapshots.present_state(session_id)
@@ -85,21 +90,31 @@ class QrLinking:
             if state.qr is not None and alive(state.qr.expires_at):
                 return QrAnswer(state.qr)
             async with self._breaker.operation() as operation:
-                return await self._generate(session_id, operation)
+                deadline_s = self._deadline_s - await self._wait_for_owner(operation)
+                return await self._generate(session_id, operation, deadline_s)
 
-    async def _generate(self, session_id: SessionId, operation: Operation) -> QrAnswer:
+    async def _wait_for_owner(self, operation: Operation) -> float:
+        try:
+            return await self._line.owners.wait_for_one(self._deadline_s)
+        except AppError:
+            operation.verdict = Verdict.FAILURE
+            raise
+
+    async def _generate(
+        self, session_id: SessionId, operation: Operation, deadline_s: float
+    ) -> QrAnswer:
         command = RequestQr(
             command_id=new_id(),
             company_id=session_id,
             issued_at=now_ms(),
-            expires_at=deadline_ms(self._deadline_s),
+            expires_at=deadline_ms(deadline_s),
         )
         decide = _QrWait(command.command_id)
         expectation = Expectation[LiveQr | AppError](decide)
-        with self._outcomes.expecting(session_id, expectation):
-            await self._commands.send(command)
+        with self._line.outcomes.expecting(session_id, expectation):
+            await self._line.commands.send(command)
             try:
-                outcome = await expectation.outcome(self._deadline_s)
+                outcome = await expectation.outcome(deadline_s)
             except TimeoutError:
                 return await self._past_deadline(session_id, operation, queued=decide.queued)
         if isinstance(outcome, LiveQr):

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from api_service.core.linking import deadline_ms, measured
-from api_service.core.outcomes import Expectation, Outcomes
-from shared.bus.commands import CommandSender
+from api_service.core.linking import SessionLine, deadline_ms, measured
+from api_service.core.outcomes import Expectation
 from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.errors import AppError, ErrorCode
@@ -18,27 +17,28 @@ DEADLINE_S: Final = 18.0
 
 
 class Unlinking:
-    def __init__(self, commands: CommandSender, outcomes: Outcomes) -> None:
-        self._commands = commands
-        self._outcomes = outcomes
+    def __init__(self, line: SessionLine) -> None:
+        self._line = line
 
     async def request(self, session_id: SessionId) -> None:
         """Returns when nothing is linked any more; every page has been told by an event, if it was.
 
-        Raises AppError(UNLINK_FAILED), redis.exceptions.RedisError.
+        Raises AppError(UNLINK_FAILED), AppError(SERVICE_UNAVAILABLE) while no WhatsApp process
+        lives, redis.exceptions.RedisError.
         """
         with measured("unlink"):
+            deadline_s = DEADLINE_S - await self._line.owners.wait_for_one(DEADLINE_S)
             command = Unlink(
                 command_id=new_id(),
                 company_id=session_id,
                 issued_at=now_ms(),
-                expires_at=deadline_ms(DEADLINE_S),
+                expires_at=deadline_ms(deadline_s),
             )
             expectation = Expectation[CommandResult](_result_of(command.command_id))
-            with self._outcomes.expecting(session_id, expectation):
-                await self._commands.send(command)
+            with self._line.outcomes.expecting(session_id, expectation):
+                await self._line.commands.send(command)
                 try:
-                    result = await expectation.outcome(DEADLINE_S)
+                    result = await expectation.outcome(deadline_s)
                 except TimeoutError:
                     raise AppError(ErrorCode.UNLINK_FAILED) from None
             if not result.success:

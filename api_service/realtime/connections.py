@@ -62,10 +62,14 @@ class Connection:
 
 @dataclass(slots=True)
 class Audience:
-    """The pages of one salon. ``told`` counts the events that were relayed to them."""
+    """The pages of one salon. ``told`` counts the events that were relayed to them.
+
+    ``owner_lost``: the last that one of them was told is that the session's process has ended.
+    """
 
     sids: set[SocketId] = field(default_factory=set)
     told: int = 0
+    owner_lost: bool = False
 
 
 class Connections:

@@ -7,13 +7,15 @@ from prometheus_client import Counter
 
 from api_service.core.activity import Activity
 from api_service.core.outcomes import Outcomes
+from api_service.core.owners import Owners
 from api_service.realtime import payloads
 from api_service.realtime.connections import Connections, SocketId
 from api_service.realtime.payloads import Told
 from shared.bus import keys
-from shared.bus.snapshots import Snapshots
+from shared.bus.snapshots import PresentState, Snapshots
 from shared.clock import now_ms
 from shared.company_id import SessionId, salon_id_of
+from shared.errors import AppError, ErrorCode
 from shared.messages.events import AnySessionEvent
 
 _relayed = Counter("realtime_relayed_total", "Events told to pages", ["event"])
@@ -32,12 +34,14 @@ class Relay:
         connections: Connections,
         snapshots: Snapshots,
         outcomes: Outcomes,
+        owners: Owners,
         activity: Activity,
     ) -> None:
         self._server = server
         self._connections = connections
         self._snapshots = snapshots
         self._outcomes = outcomes
+        self._owners = owners
         self._activity = activity
 
     async def take(self, event: AnySessionEvent) -> None:
@@ -48,6 +52,7 @@ class Relay:
         if audience is None:
             return
         audience.told += 1
+        audience.owner_lost = False
         if now_ms() - event.timestamp > NEWS_MS:
             await self._tell_present(event.company_id)
         elif (told := payloads.of_event(event)) is not None:
@@ -62,6 +67,8 @@ class Relay:
         for _ in range(SETTLE_TRIES):
             before = self._relayed_to(session_id)
             state = await self._snapshots.present_state(session_id)
+            if state.owner_lost and (audience := self._connections.audience(session_id)):
+                audience.owner_lost = True
             for told in payloads.of_present_state(session_id, state):
                 await self._emit(told, sid)
             if self._relayed_to(session_id) == before:
@@ -71,6 +78,28 @@ class Relay:
         """After the subscription was away: every page is told the present state."""
         for session_id in self._connections.sessions:
             await self._tell_present(session_id)
+
+    async def owners_changed(self) -> None:
+        """Pages whose session has lost its process are told, and told again when it has one.
+
+        A request that was in that process's hands fails now; the next process may still do it.
+        Raises redis.exceptions.RedisError.
+        """
+        waiting = self._outcomes.sessions
+        for session_id in {*self._connections.sessions, *waiting}:
+            state = await self._snapshots.present_state(session_id)
+            await self._tell_of_owner(session_id, state)
+            if session_id in waiting and (state.owner_lost or self._owners.none_lives):
+                self._outcomes.fail(session_id, AppError(ErrorCode.SERVICE_UNAVAILABLE))
+
+    async def _tell_of_owner(self, session_id: SessionId, state: PresentState) -> None:
+        audience = self._connections.audience(session_id)
+        if audience is None or not (audience.owner_lost or state.owner_lost):
+            return
+        audience.owner_lost = state.owner_lost
+        audience.told += 1
+        for told in payloads.of_present_state(session_id, state):
+            await self._emit(told, _room(session_id))
 
     def _relayed_to(self, session_id: SessionId) -> int | None:
         audience = self._connections.audience(session_id)

@@ -12,6 +12,8 @@ EVENTS_LOG: Final = "whatsapp:events:log"
 COMMANDS: Final = "whatsapp:commands"
 COMMANDS_DEAD: Final = "whatsapp:commands:dead"
 COMMANDS_GROUP: Final = "whatsapp-service"
+PROCESSES: Final = "whatsapp:processes"
+"""Set of the ids of WhatsApp processes; which of them live, their heartbeats say."""
 
 EVENTS_LOG_MAX_LENGTH: Final = 100_000
 COMMANDS_MAX_LENGTH: Final = 50_000
@@ -37,6 +39,11 @@ def live_code(session_id: SessionId) -> str:
 
 def command_done(command_id: str) -> str:
     return f"whatsapp:command:{command_id}:done"
+
+
+def command_claim(command_id: str) -> str:
+    """Which process has a command in hand."""
+    return f"whatsapp:command:{command_id}:claim"
 
 
 def pairing_lock(session_id: SessionId) -> str:

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
 
 from redis.asyncio import Redis
 
 from shared.bus.announcement import Announcement, Announcer
 from shared.bus.commands import CommandConsumer
 from shared.bus.connection import connect_redis
+from shared.bus.heartbeat import Heartbeat
 from shared.bus.ping import PingResponder
 from shared.clock import Milliseconds, now_ms
 from shared.company_id import SessionId
@@ -27,6 +29,9 @@ from shared.messages.events import (
 from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
 from shared.messages.status import Reason, SessionStatus
 
+PROCESS_ID: Final = "whatsapp-side-1"
+"""Its snapshots carry it, and its heart beats."""
+
 Reaction = Callable[[Command], Awaitable[None]]
 
 
@@ -35,18 +40,22 @@ class WhatsAppSide:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
+        self.process_id = PROCESS_ID
         self.commands: list[Command] = []
         self.reaction: Reaction | None = None
         self._announcer = Announcer(redis)
-        self._responder = PingResponder(redis, "whatsapp-side-1")
+        self._responder = PingResponder(redis, PROCESS_ID)
+        self._heart = Heartbeat(redis, PROCESS_ID)
         self._consumer = CommandConsumer(redis, "whatsapp-side", self._handle, self._refuse)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._heart.run())
             tasks.create_task(self._responder.run())
             tasks.create_task(self._consumer.run())
 
     async def ready(self) -> None:
+        await self._heart.beating.wait()
         await self._responder.listener.subscribed.wait()
 
     async def status(
@@ -72,6 +81,7 @@ class WhatsAppSide:
             reason=reason,
             phone_number=phone,
             queue_position=queue_position,
+            process_id=self.process_id,
         )
         await self._announcer.announce(Announcement(snapshot, event))
 
@@ -119,6 +129,7 @@ class WhatsAppSide:
             status=SessionStatus.CONNECTED,
             connected=True,
             phone_number=phone,
+            process_id=self.process_id,
         )
         await self._announcer.announce(Announcement(snapshot, event))
 
@@ -129,6 +140,7 @@ class WhatsAppSide:
             status=SessionStatus.RECONNECTING,
             phone_number=phone,
             reason=reason,
+            process_id=self.process_id,
         )
         await self._announcer.announce(Announcement(snapshot, event))
 
@@ -142,7 +154,7 @@ class WhatsAppSide:
         keep_qr: bool = False,
         keep_code: bool = False,
     ) -> None:
-        snapshot = Snapshot(company_id=event.company_id, status=status)
+        snapshot = Snapshot(company_id=event.company_id, status=status, process_id=self.process_id)
         await self._announcer.announce(
             Announcement(snapshot, event, qr, code, keep_qr=keep_qr, keep_code=keep_code)
         )

@@ -59,6 +59,7 @@ async def test_a_live_qr_is_served_without_asking(api: RunningApi, whatsapp: Wha
     assert whatsapp.commands == []
 
 
+@pytest.mark.usefixtures("whatsapp")
 async def test_no_qr_in_time_is_an_error_of_its_own(api: RunningApi) -> None:
     answer = await api.post_qr(token_for(SALON))
 

@@ -95,6 +95,7 @@ async def test_a_qr_is_asked_for_and_comes_once(api: RunningApi, whatsapp: Whats
     assert page.all("error") == []
 
 
+@pytest.mark.usefixtures("whatsapp")
 async def test_no_qr_in_time_is_told(database_url: str, redis_url: str) -> None:
     settings = api_settings(database_url, redis_url, qr_deadline_s=0.2)
     async with running_api(settings) as api, open_page(api.url, token_for(SALON)) as page:
