@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from shared.bus import keys
+from shared.bus.takeover import Entry, Takeover
 from shared.errors import AppError, ErrorCode
 from shared.lifecycle import raise_if_cancelled
 from shared.messages.commands import Command, decode_command
@@ -26,7 +27,13 @@ PAUSE_AFTER_ERROR_S: Final = 0.5
 
 Handle = Callable[[Command], Awaitable[None]]
 Refuse = Callable[[Command, ErrorCode], Awaitable[None]]
-Entry = tuple[str, dict[str, str]]
+
+_CLAIM: Final = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] and redis.call('EXISTS', ARGV[3] .. holder) == 1 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
 
 
 class CommandSender:
@@ -46,7 +53,9 @@ class CommandConsumer:
 
     ``handle`` has its effect before it returns; an exception of it counts as a failure, and after
     five the command moves to the dead-letter stream. ``refuse`` answers a command that is past its
-    expiry or dead. What a killed process left behind is taken over after 45 s.
+    expiry or dead. What a killed process had in hand is taken over as soon as its heart is silent,
+    and whatever else was left behind after 45 s. Of two entries with one ``commandId`` one is
+    carried out, also when two processes have them at the same instant.
     """
 
     def __init__(self, redis: Redis, consumer: str, handle: Handle, refuse: Refuse) -> None:
@@ -56,6 +65,9 @@ class CommandConsumer:
         self._refuse = refuse
         self._free = asyncio.Semaphore(MAX_CONCURRENT)
         self._at_work: set[str] = set()
+        self._in_hand: set[str] = set()
+        self._takeover = Takeover(redis, consumer)
+        self._claim = redis.register_script(_CLAIM)
 
     async def run(self) -> None:
         """Until cancelled: then nothing new is read, and commands in hand stay for another try."""
@@ -80,7 +92,11 @@ class CommandConsumer:
                 raise
 
     async def _read_into(self, tasks: asyncio.TaskGroup) -> None:
-        entries = [*await self._claim_abandoned(), *await self._read_new()]
+        entries = [
+            *await self._takeover.claim(),
+            *await self._claim_abandoned(),
+            *await self._read_new(),
+        ]
         for stream_id, fields in entries:
             if stream_id in self._at_work:
                 continue
@@ -140,9 +156,33 @@ class CommandConsumer:
             await self._refuse(command, ErrorCode.INTERNAL_ERROR)
             await self._bury(stream_id, fields)
             return "dead"
-        await self._handle(command)
-        await self._finish(stream_id, command)
+        return await self._carry_out(stream_id, command)
+
+    async def _carry_out(self, stream_id: str, command: Command) -> str:
+        """Another entry of a command that is in hand goes: the one in hand is kept until done."""
+        if command.command_id in self._in_hand:
+            await self._acknowledge(stream_id)
+            return "duplicate"
+        self._in_hand.add(command.command_id)
+        try:
+            if not await self._claimed(command):
+                await self._acknowledge(stream_id)
+                return "duplicate"
+            await self._handle(command)
+            await self._finish(stream_id, command)
+        finally:
+            self._in_hand.discard(command.command_id)
         return "done"
+
+    async def _claimed(self, command: Command) -> bool:
+        """False while another process that lives has it in hand."""
+        claim = cast("Callable[..., Awaitable[int]]", self._claim)
+        return bool(
+            await claim(
+                keys=[keys.command_claim(command.command_id)],
+                args=[self._consumer, REMEMBER_DONE_S, keys.process_heartbeat("")],
+            )
+        )
 
     async def _failures(self, stream_id: str) -> int:
         pending = await self._redis.xpending_range(

@@ -46,7 +46,7 @@ class WhatsAppSide:
         self._announcer = Announcer(redis)
         self._responder = PingResponder(redis, PROCESS_ID)
         self._heart = Heartbeat(redis, PROCESS_ID)
-        self._consumer = CommandConsumer(redis, "whatsapp-side", self._handle, self._refuse)
+        self._consumer = CommandConsumer(redis, PROCESS_ID, self._handle, self._refuse)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from shared.bus import commands, keys
+from shared.bus import commands, keys, takeover
 from shared.bus.commands import CommandConsumer, CommandSender
 from shared.bus.connection import connect_redis
+from shared.bus.heartbeat import Heartbeat
 from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.errors import ErrorCode
@@ -133,6 +134,107 @@ async def test_what_a_killed_process_left_is_taken_over_until_it_is_hopeless(
         await settled(redis)
 
     assert await redis.xlen(keys.COMMANDS_DEAD) == 1
+
+
+class Slow(Recorder):
+    """Does not come to an end before it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_end = asyncio.Event()
+
+    async def handle(self, command: Command) -> None:
+        await super().handle(command)
+        await self.may_end.wait()
+
+
+async def test_the_same_command_twice_at_the_same_instant_has_one_effect(redis: Redis) -> None:
+    sent, recorder = command(), Slow()
+    async with consuming(redis, "one", recorder):
+        for _ in range(3):
+            await CommandSender(redis).send(sent)
+        await wait_until(lambda: pending_is(redis, 1))
+        recorder.may_end.set()
+        await settled(redis)
+
+    assert recorder.handled == [sent]
+
+
+async def test_two_processes_with_the_same_command_have_one_effect(redis: Redis) -> None:
+    sent, one, other = command(), Slow(), Slow()
+    async with living(redis, "one"), living(redis, "other"), consuming(redis, "one", one):
+        await CommandSender(redis).send(sent)
+        await wait_until(lambda: one.handled == [sent])
+        async with consuming(redis, "other", other):
+            for _ in range(20):
+                await CommandSender(redis).send(sent)
+            await wait_until(lambda: pending_is(redis, 1))
+            one.may_end.set()
+            await settled(redis)
+
+    assert (one.handled, other.handled) == ([sent], [])
+
+
+async def test_what_a_killed_process_had_in_hand_is_done_by_the_next_and_its_name_goes(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover, "SILENT_MS", 1)
+    monkeypatch.setattr(takeover, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(commands, "READ_BLOCK_MS", 10)
+    sent, killed, recorder = command(), Slow(), Recorder()
+    async with consuming(redis, "killed", killed):
+        await CommandSender(redis).send(sent)
+        await wait_until(lambda: killed.handled == [sent])
+
+    async with consuming(redis, "next", recorder):
+        await wait_until(lambda: recorder.handled == [sent])
+        await settled(redis)
+        await wait_until(lambda: consumers_are(redis, ["next"]))
+
+
+async def test_what_a_process_that_lives_has_in_hand_stays_there(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover, "SILENT_MS", 1)
+    monkeypatch.setattr(takeover, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(commands, "READ_BLOCK_MS", 10)
+    sent, later, slow, recorder = command(), command(), Slow(), Recorder()
+    async with living(redis, "slow"):
+        async with consuming(redis, "slow", slow):
+            await CommandSender(redis).send(sent)
+            await wait_until(lambda: slow.handled == [sent])
+        async with consuming(redis, "next", recorder):
+            await CommandSender(redis).send(later)
+            await wait_until(lambda: recorder.handled == [later])
+            await wait_until(lambda: pending_is(redis, 1))
+        assert await consumers_are(redis, ["next", "slow"])
+
+
+@asynccontextmanager
+async def living(redis: Redis, process_id: str) -> AsyncIterator[None]:
+    heart = Heartbeat(redis, process_id)
+    task = asyncio.create_task(heart.run())
+    try:
+        async with asyncio.timeout(5):
+            await heart.beating.wait()
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def pending_is(redis: Redis, count: int) -> bool:
+    return await pending(redis) == count and not await unread(redis)
+
+
+async def unread(redis: Redis) -> int:
+    [group] = await redis.xinfo_groups(keys.COMMANDS)
+    return int(group["lag"])
+
+
+async def consumers_are(redis: Redis, names: list[str]) -> bool:
+    consumers = await redis.xinfo_consumers(keys.COMMANDS, keys.COMMANDS_GROUP)
+    return sorted(consumer["name"] for consumer in consumers) == names
 
 
 async def settled(redis: Redis) -> None:
