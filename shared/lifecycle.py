@@ -74,12 +74,12 @@ class BackgroundTasks:
         self.failed.set()
 
     async def stop(self) -> None:
-        """Cancel all and wait for their end."""
-        for task in self._tasks:
+        """Cancel all and wait for their end; once, also when the wait is cut short."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.remove_done_callback(self._ended)
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

@@ -28,8 +28,8 @@ def main() -> NoReturn:
         "WHATSAPP_HOST, WHATSAPP_PORT", settings.whatsapp_host, settings.whatsapp_port
     )
     try:
-        with asyncio.Runner() as runner:
-            status = 0 if runner.run(run(settings, listener)) else 1
+        # A runner that is closed would wait for threads that the library may hold for ever.
+        status = 0 if asyncio.Runner().run(run(settings, listener)) else 1
     except LibraryRefusedError as error:
         sys.stderr.write(f"library: {error}\n")
         status = EXIT_CONFIGURATION

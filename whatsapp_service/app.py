@@ -72,7 +72,7 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
         http = OperatorHttp(supervisor, publisher, redis, database, inventory, prepared)
         async with background_tasks() as publishing, background_tasks() as working:
             publishing.start(publisher.run(), "publisher")
-            publishing.start(Heartbeat(redis, process_id).run(), "heartbeat")
+            publishing.start(_beat(Heartbeat(redis, process_id), prepared), "heartbeat")
             pings = PingResponder(redis, process_id, publisher.tell_everything_again)
             working.start(pings.run(), "ping responder")
             working.start(_serve(http, listener), "operator http")
@@ -84,12 +84,26 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
             _log.info("whatsapp_service_started", process_id=process_id)
             await _first_of(stop, working.failed)
             _log.info("whatsapp_service_stopping")
-            await working.stop()
-            await supervisor.stop()
-            if not await publisher.flush(FLUSH_S):
-                _log.warning("events_left_unpublished", waiting=publisher.waiting)
+            try:
+                async with asyncio.timeout(settings.shutdown_timeout_s):
+                    await working.stop()
+                    await _say_goodbye(supervisor, publisher)
+            except TimeoutError:
+                _log.warning("stop_cut_short", timeout_s=settings.shutdown_timeout_s)
     _log.info("whatsapp_service_stopped")
     return stop.is_set()
+
+
+async def _beat(heart: Heartbeat, prepared: asyncio.Event) -> None:
+    """Whoever sees it may count on commands being taken."""
+    await prepared.wait()
+    await heart.run()
+
+
+async def _say_goodbye(supervisor: Supervisor, publisher: Publisher) -> None:
+    await supervisor.stop()
+    if not await publisher.flush(FLUSH_S):
+        _log.warning("events_left_unpublished", waiting=publisher.waiting)
 
 
 async def _work(
