@@ -7,13 +7,15 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from psycopg import AsyncConnection, Error
+from psycopg import AsyncConnection, Error, ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 CONNECT_TIMEOUT_S: Final = 3
 POOL_TIMEOUT_S: Final = 5.0
 STATEMENT_TIMEOUT_MS: Final = 10_000
+_LAST_PORT: Final = 65_535
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -44,10 +46,26 @@ def make_pool(url: str, size: int, application: str) -> Pool:
             "row_factory": dict_row,
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": application,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+            "options": _options(url),
         },
         name=application,
     )
+
+
+def _options(url: str) -> str:
+    """Ours, then the URL's own: of two settings of one name the last counts."""
+    own = conninfo_to_dict(url).get("options") or ""
+    return f"-c statement_timeout={STATEMENT_TIMEOUT_MS} {own}".rstrip()
+
+
+def is_postgres_url(url: str) -> bool:
+    """Whether it can be read; nothing is connected. It may name several hosts and ports."""
+    try:
+        asked = conninfo_to_dict(url)
+    except (ProgrammingError, UnicodeError):
+        return False
+    ports = str(asked.get("port") or "").split(",")
+    return all(port == "" or (port.isdecimal() and 0 < int(port) <= _LAST_PORT) for port in ports)
 
 
 async def within(timeout_s: float, work: Coroutine[Any, Any, T]) -> T:

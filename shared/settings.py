@@ -4,8 +4,9 @@ import sys
 from enum import StrEnum
 from typing import Final, NoReturn, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sentry_sdk.utils import BadDsn, Dsn
 
 MIN_SECRET_LENGTH: Final = 32
 MIN_DISTINCT_CHARACTERS: Final = 10
@@ -25,6 +26,11 @@ class LogSettings(BaseSettings):
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
     log_format: str = Field(default="json", pattern=r"^(json|console)$")
 
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _in_small_letters(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
 
 class CommonSettings(LogSettings):
     environment: Environment = Environment.PRODUCTION
@@ -40,11 +46,35 @@ class CommonSettings(LogSettings):
 
     @model_validator(mode="after")
     def _check_urls(self) -> Self:
-        if not self.database_url.get_secret_value().startswith(("postgres://", "postgresql://")):
-            raise ValueError("DATABASE_URL must start with postgres:// or postgresql://")
-        if not self.redis_url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        from shared.bus.connection import is_redis_url  # noqa: PLC0415 - linkers need no Redis
+
+        require_postgres_url("DATABASE_URL", self.database_url)
+        redis_url = self.redis_url.get_secret_value()
+        if not redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://")
+        if not is_redis_url(redis_url):
+            raise ValueError("REDIS_URL has a port or an option that Redis clients do not know")
         return self
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _check_dsn(cls, value: SecretStr) -> SecretStr:
+        try:
+            _ = Dsn(value.get_secret_value()) if value.get_secret_value() else None
+        except (BadDsn, ValueError):
+            raise ValueError("is not a DSN such as https://key@sentry.example.com/1") from None
+        return value
+
+
+def require_postgres_url(variable: str, url: SecretStr) -> None:
+    """Raises ValueError, naming the variable and what is wrong, never the value."""
+    from shared.db import is_postgres_url  # noqa: PLC0415 - linkers need no database client
+
+    text = url.get_secret_value()
+    if not text.startswith(("postgres://", "postgresql://")):
+        raise ValueError(f"{variable} must start with postgres:// or postgresql://")
+    if not is_postgres_url(text):
+        raise ValueError(f"{variable} has a port or an option that Postgres does not know")
 
 
 def require_strong(

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from shared.settings import CommonSettings
+from shared.settings import CommonSettings, require_postgres_url
 from whatsapp_service.gateway.store_url import library_store_url
 from whatsapp_service.proxy_url import ProxyUrl, ProxyUrlError
 
@@ -45,7 +45,6 @@ class WhatsAppSettings(CommonSettings):
 
     @model_validator(mode="after")
     def _check_store(self) -> Self:
-        url = self.whatsapp_store_url.get_secret_value()
-        if url and not url.startswith(("postgres://", "postgresql://")):
-            raise ValueError("WHATSAPP_STORE_URL must start with postgres:// or postgresql://")
+        if self.whatsapp_store_url.get_secret_value():
+            require_postgres_url("WHATSAPP_STORE_URL", self.whatsapp_store_url)
         return self

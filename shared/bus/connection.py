@@ -1,6 +1,6 @@
 """How both processes connect to Redis: bounded in time, healthy or replaced."""
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -34,3 +34,12 @@ def connect_redis(url: str) -> "Redis":
         ),
         retry_on_error=[RedisConnectionError],
     )
+
+
+def is_redis_url(url: str) -> bool:
+    """Whether a client can be made of it; nothing is connected."""
+    try:
+        ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError):
+        return False
+    return True

@@ -46,7 +46,20 @@ def test_good_settings_are_read() -> None:
         (ApiSettings, "CORS_ORIGINS", "https://a.example,nonsense"),
         (WhatsAppSettings, "DATABASE_URL", None),
         (WhatsAppSettings, "DATABASE_URL", "mysql://secretpassword@db/x"),
+        (WhatsAppSettings, "DATABASE_URL", "postgres://u:secretpassword@db:54x32/x"),
+        (WhatsAppSettings, "DATABASE_URL", "postgres://u:secretpassword@db:0/x"),
+        (WhatsAppSettings, "DATABASE_URL", "postgres://u:secretpassword@db:5432,e:99999/x"),
+        (WhatsAppSettings, "DATABASE_URL", "postgres://u:secretpassword@db/x?no_such_option=1"),
+        (WhatsAppSettings, "DATABASE_URL", "postgres://u:secretpassword%@db/x"),
         (WhatsAppSettings, "REDIS_URL", "secretpassword"),
+        (WhatsAppSettings, "REDIS_URL", "redis://:secretpassword@cache:port/0"),
+        (WhatsAppSettings, "REDIS_URL", "redis://:secretpassword@cache:99999/0"),
+        (WhatsAppSettings, "REDIS_URL", "redis://:secretpassword@cache/0?socket_timeout=soon"),
+        (WhatsAppSettings, "REDIS_URL", "redis://:secretpassword@cache/0?no_such_option=1"),
+        (WhatsAppSettings, "WHATSAPP_STORE_URL", "postgres://u:secretpassword@db:port/x"),
+        (ApiSettings, "SENTRY_DSN", "secretpassword"),
+        (ApiSettings, "SENTRY_DSN", "https://secretpassword@sentry.example.com"),
+        (ApiSettings, "SENTRY_DSN", "https://secretpassword@sentry.example.com:port/1"),
         (WhatsAppSettings, "WHATSAPP_STORE_URL", "sqlite:///secretpassword"),
         (WhatsAppSettings, "ENVIRONMENT", "staging"),
         (WhatsAppSettings, "LOG_LEVEL", "loud"),
@@ -75,6 +88,30 @@ def test_a_bad_one_is_named_in_one_line(
     assert "secretpassword" not in line
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DATABASE_URL", "postgres://u:p@db:5432,db2:5433/x?target_session_attrs=read-write"),
+        ("DATABASE_URL", "postgres:///x?host=/run/postgresql"),
+        ("DATABASE_URL", "postgresql://u:p@[::1]:5432/x?options=-c%20search_path%3Da"),
+        ("REDIS_URL", "rediss://user:p%40ss@[::1]:6380/2?socket_timeout=3"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
+        ("SENTRY_DSN", "https://key@sentry.example.com/1"),
+        ("LOG_LEVEL", "WARNING"),
+        ("LOG_FORMAT", "JSON"),
+    ],
+)
+def test_every_usual_way_of_writing_a_setting_is_read(
+    environment: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    environment.setenv(variable, value)
+
+    settings = load_settings(WhatsAppSettings)
+
+    assert settings.log_level == ("warning" if variable == "LOG_LEVEL" else "info")
+    assert settings.log_format == "json"
+
+
 def test_outside_production_secrets_may_be_absent(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("ENVIRONMENT", "development")
     environment.delenv("JWT_SECRET")
@@ -87,7 +124,11 @@ def test_outside_production_secrets_may_be_absent(environment: pytest.MonkeyPatc
     [
         ("postgresql://u:p@h/d", "", "postgres://u:p@h/d?sslmode=disable"),
         ("postgresql://u:p@h/d?sslmode=require", "", "postgres://u:p@h/d?sslmode=require"),
-        ("postgres://u@h/d?x=1", "", "postgres://u@h/d?x=1&sslmode=disable"),
+        (
+            "postgres://u@h/d?connect_timeout=3",
+            "",
+            "postgres://u@h/d?connect_timeout=3&sslmode=disable",
+        ),
         ("postgresql://u@h/d", "postgresql://u@o/e", "postgres://u@o/e?sslmode=disable"),
         (
             "postgresql://u@h/d?sslmode=prefer&channel_binding=require&keepalives=1&options=-c%20a",
