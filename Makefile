@@ -7,7 +7,7 @@ VENV_PYTHON = .venv/bin/python
 JOBS ?= $(shell cores=$$(nproc); echo $$((cores < 5 ? cores + 1 : 6)))
 
 .DEFAULT_GOAL = help
-.PHONY: help run migrate reset-data install install-dev page chromium test check format lock clean
+.PHONY: help run migrate reset-data install install-dev page chromium test bench trials check format lock clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,12 @@ chromium:  ## a browser for the browser tests: the machine's, or from apt when r
 
 test: install-dev page chromium  ## every test; TESTS=tests/unit chooses some
 	$(VENV_PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+
+bench: install-dev page chromium  ## every figure beside its limit or peer, in one run; about 5 minutes
+	$(VENV_PYTHON) -m benchmarks
+
+trials: install-dev page  ## long runs that must leave nothing behind; ATTEMPTS=500
+	$(VENV_PYTHON) -m benchmarks.trials --attempts $(or $(ATTEMPTS),500)
 
 check: install-dev page  ## what CI checks besides the tests
 	$(VENV_PYTHON) -m ruff check .

@@ -1,1 +1,1 @@
-"""Figures, each beside its limit or its peer from the same run. See README.md here."""
+"""Figures and trials. See README.md here."""

@@ -14,6 +14,7 @@ import pytest
 from sandbox.whatsapp_network.control_client import ControlError
 from sandbox.whatsapp_network.faults import FaultKind
 from shared.company_id import SalonId
+from shared.errors import ErrorCode
 from tests.support.api import token_for
 from tests.support.holdings import System, gauges
 from tests.support.page import Page, PollingLink, WebSocketLink, open_page
@@ -36,7 +37,7 @@ ENVIRONMENT: Final = {
 }
 """So many at once from one address need looser limits, and a slow machine more patience."""
 
-_OVER: Final = frozenset({"error", "qr_expired"})
+_NEWS_OF_A_CUT: Final = frozenset({"error", "qr_expired", "connecting"})
 _numbers = itertools.count(1)
 
 
@@ -63,13 +64,21 @@ class Owner:
         await wait_until(lambda: page.all("qr-update"), PATIENCE_S, "the QR is shown")
 
     async def gets_code(self, page: Page, phone: str) -> str:
+        """Asks again when that was sooner after another request than a person could be."""
         await self.system.phones.create_phone(phone)
-        await page.ask("request-pairing-code", {"phoneNumber": phone})
 
-        def codes() -> list[str]:
-            return [it["code"] for it in page.all("pairing-code") if it["phoneNumber"] == phone]
+        def answers() -> list[Any]:
+            codes = [told for told in page.all("pairing-code") if told["phoneNumber"] == phone]
+            return codes or page.all("pairing-code-error")[refusals:]
 
-        return (await wait_until(codes, PATIENCE_S, "the code is shown"))[0]
+        while True:
+            refusals = len(page.all("pairing-code-error"))
+            await page.ask("request-pairing-code", {"phoneNumber": phone})
+            answer = (await wait_until(answers, PATIENCE_S, "a code or an error"))[0]
+            if "phoneNumber" in answer:
+                code: str = answer["code"]
+                return code
+            assert answer["code"] == ErrorCode.REQUEST_IN_PROGRESS, answer
 
 
 async def closes_the_tab(owner: Owner) -> None:
@@ -174,6 +183,12 @@ async def _with_long_qrs(system: System, dose: Dose) -> None:
     await _cut_off(system, system.phones.drop)
 
 
+async def _nobody_links(system: System) -> bool:
+    """A linker that took a dead one's place may have connected after the others were dropped."""
+    await system.phones.drop()
+    return (await gauges(system.whatsapp_url))["linkers_in_use"] == 0
+
+
 async def _with_short_qrs(system: System) -> None:
     await system.phones.change_settings(qr_refs=1, qr_first_window_s=SHORT_QR_S)
     await _all_at_once(BY_QR, system)
@@ -194,16 +209,27 @@ async def _named(way: Way, owner: Owner) -> None:
 
 
 async def _cut_off(system: System, cut: Callable[[], Awaitable[object]]) -> None:
-    """Several owners look at their QRs when it happens, and each is told."""
+    """Several owners look at their QRs when it happens, each is told, and then leaves.
+
+    What goes on for them, and for whoever has left before, is dropped.
+    """
     async with contextlib.AsyncExitStack() as stack:
         owners = [Owner(system) for _ in range(CUT_OFF)]
         pages = [await stack.enter_async_context(owner.page()) for owner in owners]
         await asyncio.gather(
             *(owner.sees_qr(page) for owner, page in zip(owners, pages, strict=True))
         )
+        told = [len(page.told) for page in pages]
         await cut()
-        for page in pages:
-            await _status(page, _OVER)
+        for page, before in zip(pages, told, strict=True):
+            await wait_until(partial(_is_told, page, before), PATIENCE_S, f"{page.told[-3:]}")
+    await wait_until(partial(_nobody_links, system), PATIENCE_S, "every attempt is cut off")
+
+
+def _is_told(page: Page, before: int) -> bool:
+    """That it is over, or that another linker goes on."""
+    news = page.told[before:]
+    return any(name == "status" and told["status"] in _NEWS_OF_A_CUT for name, told in news)
 
 
 async def _kill_linkers(system: System) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 import httpx2
@@ -64,20 +65,29 @@ async def count(system: System) -> Counts:
     return counts
 
 
-async def settled(system: System, before: Counts | None, timeout_s: float) -> Counts:
+async def settled(
+    system: System, before: Counts | None, timeout_s: float, *, linked: int = 0
+) -> Counts:
     """The counts, once nothing is under way and nothing is more than ``before``.
+
+    ``linked``: how many salons there are whose sessions stay.
 
     Raises AssertionError with a table of everything when that takes longer.
     """
     deadline = time.monotonic() + timeout_s
     while True:
         now = await count(system)
-        complaints = _under_way(now) + (grown(before, now) if before else [])
+        complaints = _under_way(now, linked) + (grown(before, now) if before else [])
         if not complaints:
             return now
         if time.monotonic() > deadline:
             raise AssertionError(f"not settled: {complaints}\n{table(before or now, now)}")
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+def without(counts: Counts, prefix: str) -> Counts:
+    """Those of a process that was started anew cannot be compared: any number will do."""
+    return {name: inf if name.startswith(prefix) else value for name, value in counts.items()}
 
 
 def grown(before: Counts, now: Counts) -> list[str]:
@@ -109,9 +119,11 @@ def _allowed(name: str, before: Counts) -> float:
     return was
 
 
-def _under_way(now: Counts) -> list[str]:
+def _under_way(now: Counts, linked: int) -> list[str]:
     idle = [f"{who}: {gauge}" for who, gauges in _IDLE.items() for gauge in gauges]
-    busy = [name for name in (*idle, "whatsapp: sessions", "redis: secrets") if now[name]]
+    busy = [name for name in (*idle, "redis: secrets") if now[name]]
+    if now["whatsapp: sessions"] > linked:
+        busy.append("whatsapp: sessions")
     if now["whatsapp: child processes"] > SPARE_LINKERS:
         busy.append("whatsapp: child processes")
     return busy

@@ -1,0 +1,63 @@
+"""``python -m benchmarks``: every figure of the project beside its limit or peer, from one run."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+
+from benchmarks import bus, crowd, idle, waits
+from benchmarks.report import Figure, Report, say
+from benchmarks.world import World, whole_world
+
+Measured = tuple[list[Figure], Mapping[str, object]]
+
+LINKERS = {"LINKER_CAPACITY": "20", "LINKER_SPARES": "2", "SESSION_SWEEP_S": "30"}
+
+
+async def run(report: Report, *, quick: bool, chosen: set[str]) -> None:
+    async with whole_world(**LINKERS) as world:
+        say("one salon is linked, so that everything is loaded")
+        await idle.link_many(world, 1)
+        before = await idle.weigh(world)
+        measurements: dict[str, Callable[[], Awaitable[Measured]]] = {
+            "bus": lambda: bus.measure(world, 200 if quick else 1_000),
+            "waits": lambda: waits.measure(world, 5 if quick else 20),
+            "idle": lambda: idle.measure(world, before),
+            "crowd": lambda: crowd.measure(world),
+        }
+        for name, measure in measurements.items():
+            if not chosen or name in chosen:
+                say(name)
+                _keep(report, name, await measure())
+        report.facts.append(await _replaced(world))
+
+
+def _keep(report: Report, name: str, measured: Measured) -> None:
+    figures, report.numbers[name] = measured
+    for figure in figures:
+        report.figures.append(figure)
+        say(f"  {figure.name}: {figure.value:,.4g} {figure.unit} (limit {figure.limit:,.4g})")
+
+
+async def _replaced(world: World) -> str:
+    stats = await world.phones.stats()
+    return f"Devices linked: {stats.pairings}; connections replaced by another: {stats.replaced}."
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, nothing kept")
+    parser.add_argument("chosen", nargs="*", help="bus waits idle crowd; all by default, and kept")
+    arguments = parser.parse_args()
+    quick, chosen = arguments.quick, set(arguments.chosen)
+    report = Report("Figures", " ".join(["python -m benchmarks", *sys.argv[1:]]))
+    asyncio.run(run(report, quick=quick, chosen=chosen))
+    sys.stdout.write("\n" + report.text())
+    if not (quick or chosen):
+        for path in report.keep("bench"):
+            say(f"kept in {path}")
+    return 0 if report.met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
