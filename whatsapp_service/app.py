@@ -76,7 +76,9 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
             pings = PingResponder(redis, process_id, publisher.tell_everything_again)
             working.start(pings.run(), "ping responder")
             working.start(_serve(http, listener), "operator http")
-            working.start(watch_routes(services.routes, supervisor), "route watch")
+            working.start(
+                watch_routes(services.routes, supervisor, settings.proxy_follow_s), "route watch"
+            )
             consumer = CommandConsumer(redis, process_id, supervisor.handle, supervisor.refuse)
             working.start(
                 _work(supervisor, pool, consumer, settings.store_url, prepared), "sessions"

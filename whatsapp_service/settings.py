@@ -21,6 +21,7 @@ class WhatsAppSettings(CommonSettings):
     linker_queue_limit: int = Field(default=100, ge=0, le=10_000)
     restore_concurrency: int = Field(default=5, ge=1, le=100)
     whatsapp_proxy_url: SecretStr = SecretStr("")
+    proxy_follow_s: float = Field(default=20.0, gt=0, le=3600)
     session_sweep_s: float = Field(default=30.0, ge=0.1, le=3600)
 
     @property

@@ -14,6 +14,7 @@ from shared.messages.events import Connected, PairingCodeError, StatusChanged
 from shared.messages.status import Reason, SessionStatus
 from tests.acceptance.conftest import WhatsApp
 from tests.support.processes import ROOT
+from tests.support.waiting import wait_until
 
 SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
 PHONE, OTHER_PHONE = "79990000001", "79990000002"
@@ -139,7 +140,18 @@ async def test_a_salon_has_its_own_way_which_outlives_a_restart(
 
     whatsapp.process.terminate()
     seen = len(whatsapp.bus.events)
-    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url("socks5"))
+    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url("socks5"), PROXY_FOLLOW_S="0.2")
     await whatsapp.bus.event(Connected, SALON, after=seen)
+    await whatsapp.bus.event(Connected, OTHER_SALON, after=seen)
     assert (own_proxy.carried.tunnels, proxy.carried.tunnels) == (4, 0)
+
+    command(whatsapp, "clear", SALON)
+
+    async def online_through_the_default() -> bool:
+        online = (await whatsapp.phones.stats()).online_devices == 2
+        return online and own_proxy.open_now == 0 and proxy.carried.tunnels == 1
+
+    await wait_until(online_through_the_default)
+    assert (await whatsapp.phones.stats()).handshakes == 9  # and nobody connected once more
+    assert (await whatsapp.health(SALON))["connected"] is True
     assert all(OTHER_LOGIN.password not in log for log in whatsapp.logs)

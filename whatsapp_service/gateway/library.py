@@ -23,6 +23,9 @@ ROOT_PUBLIC_KEY: Final = bytes.fromhex(
 SHELLS_END_S: Final = 2.0
 
 
+_PROXIES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
+
+
 class LibraryRefusedError(RuntimeError):
     """The installed library is not what production may run."""
 
@@ -60,6 +63,7 @@ def load_library() -> Library:
     Call after logging is configured: neonize's ``logging.basicConfig`` then changes nothing. What
     the Go side prints to standard output (a pairing code may be among it) goes nowhere.
     """
+    _forget_proxies_of_the_environment()
     _discard_standard_output()
     use_daemon_threads(asyncio.get_running_loop())
     importlib.import_module("pylibmagic")
@@ -77,6 +81,17 @@ def load_library() -> Library:
         ).DeviceProps,
         proxy_settings=client.ProxySettings,
     )
+
+
+def _forget_proxies_of_the_environment() -> None:
+    """Go would go to ``HTTPS_PROXY`` through a SOCKS5 proxy of ours.
+
+    It reads the environment where the kernel put it, from which a variable is removed only as long
+    as none was added: before any of the imports. Sentry has read its own by now.
+    """
+    for name in tuple(os.environ):
+        if name.upper() in _PROXIES:
+            del os.environ[name]
 
 
 def _wait_for_shells() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Final
 
 import structlog
 
@@ -12,10 +11,8 @@ from whatsapp_service.store.directory import StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
 
-LOOK_S: Final = 20.0
 
-
-async def watch_routes(routes: Routes, sessions: Iterable[Session], look_s: float = LOOK_S) -> None:
+async def watch_routes(routes: Routes, sessions: Iterable[Session], look_s: float) -> None:
     """For ever: whoever is not open, or is linking, asks for the way by itself."""
     while True:
         await asyncio.sleep(look_s)

@@ -61,6 +61,7 @@ def test_good_settings_are_read() -> None:
         (ApiSettings, "SENTRY_DSN", "https://secretpassword@sentry.example.com"),
         (ApiSettings, "SENTRY_DSN", "https://secretpassword@sentry.example.com:port/1"),
         (WhatsAppSettings, "WHATSAPP_STORE_URL", "sqlite:///secretpassword"),
+        (WhatsAppSettings, "WHATSAPP_PROXY_URL", "socks4://user:secretpassword@proxy"),
         (WhatsAppSettings, "ENVIRONMENT", "staging"),
         (WhatsAppSettings, "LOG_LEVEL", "loud"),
         (WhatsAppSettings, "LINKER_CAPACITY", "0"),
