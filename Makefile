@@ -7,7 +7,8 @@ VENV_PYTHON = .venv/bin/python
 JOBS ?= $(shell cores=$$(nproc); echo $$((cores < 5 ? cores + 1 : 6)))
 
 .DEFAULT_GOAL = help
-.PHONY: help run migrate reset-data install install-dev page chromium test bench trials check format lock clean
+.PHONY: help run migrate reset-data install install-dev page chromium nginx test bench trials \
+	check format lock clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,7 +36,10 @@ page: install  ## build the onboarding page
 chromium:  ## a browser for the browser tests: the machine's, or from apt when root
 	@tools/chromium.sh
 
-test: install-dev page chromium  ## every test; TESTS=tests/unit chooses some
+nginx:  ## an nginx for the tests of deploy/nginx.conf: the machine's, or unpacked from apt
+	@tools/nginx.sh
+
+test: install-dev page chromium nginx  ## every test; TESTS=tests/unit chooses some
 	$(VENV_PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 bench: install-dev page chromium  ## every figure beside its limit or peer, in one run; about 5 minutes

@@ -38,6 +38,7 @@ from api_service.settings import ApiSettings
 from api_service.store.breaker_record import BreakerPolicy, BreakerRecord
 from api_service.store.pairing_lock import PairingLock
 from api_service.web import metrics
+from api_service.web.admin import Admin
 from api_service.web.assets import Assets
 from api_service.web.errors import HANDLED, answer_error, answer_http_exception
 from api_service.web.health import HealthRoutes
@@ -161,6 +162,7 @@ class _Parts:
             *LinkingApi(self.tokens, self.qr_linking, self.snapshots).routes,
             *HealthRoutes(self.checks, self.round_trips, SessionReport(self.snapshots)).routes,
             *MarketplaceHealth(settings, self.checks, self.qr_breaker).routes,
+            *Admin(settings.admin_token.get_secret_value(), self.limits, self.qr_breaker).routes,
             *metrics.routes(self._inventory()),
             *Assets(settings.page_dir).routes,
             Mount(f"/{PATH}", Gate(engine)),
@@ -243,6 +245,7 @@ def _limit_policy(settings: ApiSettings) -> LimitPolicy:
         connections_per_address_per_minute=settings.connections_per_address_per_minute,
         codes_per_number_per_10_minutes=settings.codes_per_number_per_10_minutes,
         codes_per_salon_per_hour=settings.codes_per_salon_per_hour,
+        admin_requests_per_minute=settings.admin_requests_per_minute,
     )
 
 

@@ -36,9 +36,11 @@ class ApiSettings(CommonSettings):
     yclients_partner_token: SecretStr = SecretStr("")
     yclients_app_id: int | None = Field(default=None, ge=1)
     health_check_token: SecretStr = SecretStr("")
+    admin_token: SecretStr = SecretStr("")
 
     connections_per_token_per_minute: int = Field(default=5, ge=1)
     connections_per_address_per_minute: int = Field(default=60, ge=1)
+    admin_requests_per_minute: int = Field(default=100, ge=1)
     codes_per_number_per_10_minutes: int = Field(default=3, ge=1)
     codes_per_salon_per_hour: int = Field(default=10, ge=1)
     qr_deadline_s: float = Field(default=13.0, gt=0, le=60)
@@ -97,6 +99,8 @@ class ApiSettings(CommonSettings):
             raise ValueError("PUBLIC_URL is missing: set it to the address that owners open")
         if self.health_check_token.get_secret_value():
             require_strong("HEALTH_CHECK_TOKEN", self.health_check_token)
+        if self.admin_token.get_secret_value():
+            require_strong("ADMIN_TOKEN", self.admin_token)
         return self
 
     @property

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 import structlog
 
-from api_service.store.breaker_record import BreakerRecord, BreakerState
+from api_service.store.breaker_record import BreakerReading, BreakerRecord, BreakerState
 from shared.bus.connection import BusError
 from shared.errors import AppError, ErrorCode
 
@@ -49,7 +49,10 @@ class Breaker:
             await self._tell(operation.verdict)
 
     async def state(self) -> BreakerState:
-        return (await self._record.read()).state
+        return (await self.read()).state
+
+    async def read(self) -> BreakerReading:
+        return await self._record.read()
 
     async def reset(self) -> None:
         await self._record.reset()

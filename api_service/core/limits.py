@@ -27,6 +27,17 @@ class LimitPolicy:
     connections_per_address_per_minute: int = 60
     codes_per_number_per_10_minutes: int = 3
     codes_per_salon_per_hour: int = 10
+    admin_requests_per_minute: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """``resets_at``: seconds since the epoch when the oldest request is forgotten."""
+
+    admitted: bool
+    limit: int
+    remaining: int
+    resets_at: int
 
 
 class Limits:
@@ -42,6 +53,7 @@ class Limits:
         self._by_number = RateLimitItemPerMinute(
             policy.codes_per_number_per_10_minutes, 10, "number"
         )
+        self._by_admin = RateLimitItemPerMinute(policy.admin_requests_per_minute, 1, "admin")
         self._by_salon = RateLimitItemPerHour(policy.codes_per_salon_per_hour, 1, "salon")
 
     async def admit_connection_from(self, address: str) -> None:
@@ -51,6 +63,14 @@ class Limits:
     async def admit_connection_with(self, token: str) -> None:
         """Count a connection. Raises AppError(TOO_MANY_CONNECTIONS, retry_after)."""
         await self._admit(self._by_token, token)
+
+    async def count_admin_request(self, address: str) -> Allowance:
+        name = self._named(address)
+        admitted = await self._limiter.hit(self._by_admin, name)
+        window = await self._limiter.get_window_stats(self._by_admin, name)
+        return Allowance(
+            admitted, self._by_admin.amount, window.remaining, math.ceil(window.reset_time)
+        )
 
     async def require_code_allowed(self, session_id: SessionId, phone: PhoneNumber) -> None:
         """Counts nothing. Raises AppError(RATE_LIMITED, retry_after)."""

@@ -56,7 +56,7 @@ elseif action == 'reset' then
   state, wait = 'closed', 0
 end
 redis.call('PEXPIRE', key, keep)
-return {admitted, state, wait}
+return {admitted, state, wait, tonumber(redis.call('HGET', key, 'failures') or '0')}
 """
 
 
@@ -78,11 +78,12 @@ class BreakerPolicy:
 
 @dataclass(frozen=True, slots=True)
 class BreakerReading:
-    """``wait_ms``: until the next operation may be admitted."""
+    """``wait_ms``: until the next operation may be admitted; ``failures`` in a row while closed."""
 
     admitted: bool
     state: BreakerState
     wait_ms: int
+    failures: int = 0
 
 
 class BreakerRecord:
@@ -115,8 +116,8 @@ class BreakerRecord:
 
     async def _step(self, action: str) -> BreakerReading:
         policy = self._policy
-        call = cast("Callable[..., Awaitable[tuple[int, str, int]]]", self._script)
-        admitted, state, wait_ms = await call(
+        call = cast("Callable[..., Awaitable[tuple[int, str, int, int]]]", self._script)
+        admitted, state, wait_ms, failures = await call(
             keys=[self._key],
             args=[
                 action,
@@ -127,4 +128,4 @@ class BreakerRecord:
                 KEEP_MS,
             ],
         )
-        return BreakerReading(bool(admitted), BreakerState(state), int(wait_ms))
+        return BreakerReading(bool(admitted), BreakerState(state), int(wait_ms), int(failures))

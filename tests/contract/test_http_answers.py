@@ -12,6 +12,7 @@ from shared.company_id import SalonId, session_id_of
 from shared.messages.commands import Command
 from shared.messages.status import SessionStatus
 from tests.support.api import (
+    ADMIN_TOKEN,
     HEALTH_TOKEN,
     RunningApi,
     api_settings,
@@ -46,6 +47,8 @@ HEADERS = (
     "content-security-policy",
     "www-authenticate",
     "retry-after",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
     "x-content-type-options",
 )
 
@@ -117,8 +120,12 @@ async def test_breaker(api: RunningApi) -> None:
     await asyncio.gather(*(api.post_qr(token_for(1001 + n)) for n in range(5)))
 
     await check("qr while the breaker is open", await api.post_qr(token_for(SALON)))
+    breaker, operator = "/marketplace/admin/circuit-breaker", bearer(ADMIN_TOKEN)
+    await check("breaker stats", await api.http.get(f"{breaker}/stats", headers=operator))
     health = await api.http.get("/marketplace/health", headers=bearer(HEALTH_TOKEN))
     await check("marketplace health while the breaker is open", health)
+    await check("breaker reset", await api.http.post(f"{breaker}/reset", headers=operator))
+    await check("breaker stats of nobody", await api.http.get(f"{breaker}/stats"))
 
 
 async def test_queue(api: RunningApi, whatsapp: WhatsAppSide) -> None:

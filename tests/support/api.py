@@ -25,6 +25,7 @@ from tests.support.waiting import wait_until
 
 JWT_SECRET: Final = "test-jwt-secret-0123456789-abcdefghij"
 PARTNER_TOKEN: Final = "test-partner-token-0123456789"
+ADMIN_TOKEN: Final = "test-admin-token-0123456789-abcdefgh"
 HEALTH_TOKEN: Final = "test-health-token-0123456789-abcdefg"
 
 
@@ -40,6 +41,7 @@ def api_settings(database_url: str, redis_url: str, **changes: Any) -> ApiSettin
         "yclients_partner_token": SecretStr(PARTNER_TOKEN),
         "yclients_app_id": 77,
         "health_check_token": SecretStr(HEALTH_TOKEN),
+        "admin_token": SecretStr(ADMIN_TOKEN),
         "public_url": "https://connect.example.com",
         "connections_per_token_per_minute": 1000,
         "connections_per_address_per_minute": 10000,
