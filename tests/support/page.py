@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.support.waiting import wait_until
 
 NAMESPACE: Final = "/marketplace"
+CODE_ANSWERS: Final = frozenset({"pairing-code", "pairing-code-error"})
 SEPARATOR: Final = "\x1e"
 _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Loopback speaks plain HTTP; reading all root certificates anew for each page takes long."""
@@ -108,6 +109,26 @@ class Page:
 
     async def ask(self, event: str, *payload: Any) -> None:
         await self.link.send(f"42{NAMESPACE},{json.dumps([event, *payload])}")
+
+    async def ask_code(self, phone: str) -> tuple[str, Any]:
+        """The event that answers, and its payload.
+
+        Asked again while the request before is being finished: its answer comes a moment earlier.
+        """
+
+        async def answered() -> tuple[str, Any] | None:
+            before = len(self.told)
+            await self.ask("request-pairing-code", {"phoneNumber": phone})
+            answer = await wait_until(
+                lambda: [told for told in self.told[before:] if told[0] in CODE_ANSWERS],
+                what="an answer to the request for a code",
+            )
+            busy = answer[0][1].get("code") == "REQUEST_IN_PROGRESS"
+            return None if busy else answer[0]
+
+        answer = await wait_until(answered, what="the request before is finished")
+        assert answer is not None
+        return answer
 
     def all(self, event: str) -> list[Any]:
         return [payload for name, payload in self.told if name == event]

@@ -4,6 +4,7 @@ import pytest
 
 from api_service.settings import ApiSettings
 from tests.support.api import ADMIN_TOKEN, RunningApi, api_settings, running_api, token_for
+from tests.support.whatsapp_side import WhatsAppSide
 
 BREAKER = "/marketplace/admin/circuit-breaker"
 OPERATOR = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
@@ -17,8 +18,9 @@ def settings(database_url: str, redis_url: str) -> ApiSettings:
 
 
 async def test_a_reset_through_one_process_closes_the_breaker_of_the_other(
-    api: RunningApi, settings: ApiSettings
+    api: RunningApi, settings: ApiSettings, whatsapp: WhatsAppSide
 ) -> None:
+    assert whatsapp.reaction is None
     async with running_api(settings) as other:
         for _ in range(2):
             await api.post_qr(token_for(1001))
