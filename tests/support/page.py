@@ -126,7 +126,9 @@ class Page:
             busy = answer[0][1].get("code") == "REQUEST_IN_PROGRESS"
             return None if busy else answer[0]
 
-        answer = await wait_until(answered, what="the request before is finished")
+        answer: tuple[str, Any] | None = await wait_until(
+            answered, what="the request before is finished"
+        )
         assert answer is not None
         return answer
 
