@@ -82,6 +82,7 @@ class Connection:
     async def send(self, node: Node) -> None:
         """Raise `ConnectionGoneError` when the client is not there any more."""
         async with self._sending:
+            await self.network.faults.released(self.number)
             if fault := self.network.faults.active(FaultKind.SLOW, self.number):
                 await asyncio.sleep(fault.delay_s)
             await self._send_frame(self._open_channel.seal(encode(node)))

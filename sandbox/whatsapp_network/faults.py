@@ -1,5 +1,6 @@
 """Trouble on demand: what the network does wrong, to whom, and how often."""
 
+import asyncio
 from enum import StrEnum
 from itertools import count
 from typing import Annotated, Self
@@ -10,7 +11,11 @@ from sandbox.whatsapp_network.errors import Code, NetworkError
 
 
 class FaultKind(StrEnum):
-    """`REFUSED`, `BANNED`, `OUTDATED`, `DROPPED` meet the next logins; the rest lasts."""
+    """`REFUSED`, `BANNED`, `OUTDATED`, `DROPPED` meet the next logins; the rest lasts.
+
+    `HELD`: what the network says waits until the fault is cleared, so that time stands still at
+    a step, such as a login that is not answered yet.
+    """
 
     REFUSED = "refused"
     BANNED = "banned"
@@ -18,11 +23,12 @@ class FaultKind(StrEnum):
     DROPPED = "dropped"
     BAD_PAIRING = "bad_pairing"
     SLOW = "slow"
+    HELD = "held"
     MUTE = "mute"
     UNREACHABLE = "unreachable"
 
 
-LASTING = frozenset({FaultKind.SLOW, FaultKind.MUTE, FaultKind.UNREACHABLE})
+LASTING = frozenset({FaultKind.SLOW, FaultKind.HELD, FaultKind.MUTE, FaultKind.UNREACHABLE})
 AT_LOGIN = frozenset({FaultKind.REFUSED, FaultKind.BANNED, FaultKind.OUTDATED, FaultKind.DROPPED})
 REFUSAL_REASONS = frozenset({401, 403, 406, 409, 500, 503})
 
@@ -63,6 +69,7 @@ class Faults:
     def __init__(self) -> None:
         self._ids = count(1)
         self._faults: dict[int, Fault] = {}
+        self._fewer = asyncio.Event()
 
     def add(self, spec: FaultSpec) -> Fault:
         fault = Fault(id=next(self._ids), **spec.model_dump())
@@ -75,9 +82,20 @@ class Faults:
     def remove(self, fault_id: int) -> None:
         if self._faults.pop(fault_id, None) is None:
             raise NetworkError(Code.FAULT_UNKNOWN, "Такой неисправности нет")
+        self._release()
 
     def clear(self) -> None:
         self._faults.clear()
+        self._release()
+
+    async def released(self, number: str | None) -> None:
+        """Return when nothing that is said to this number is held."""
+        while self.active(FaultKind.HELD, number):
+            await self._fewer.wait()
+
+    def _release(self) -> None:
+        self._fewer.set()
+        self._fewer = asyncio.Event()
 
     def active(self, kind: FaultKind, number: str | None) -> Fault | None:
         """Return a lasting fault that concerns this number."""

@@ -47,6 +47,7 @@ class Network:
 
     async def forget_everything(self) -> None:
         """Be as new: no phones, links, faults or counts; the root key stays."""
+        self.faults.clear()
         async with asyncio.timeout(self.settings.request_deadline_s):
             await self._all_gone()
         self.settings = NetworkSettings()

@@ -248,6 +248,19 @@ async def test_mute_network_answers_nothing(network: Network, companion: Compani
         assert (await session.ask("w:p", "get", Node("ping"))).text("type") == "result"
 
 
+async def test_held_network_answers_when_it_is_let(
+    network: Network, companion: CompanionClient
+) -> None:
+    await link(network, companion)
+    fault = network.faults.add(FaultSpec(kind=FaultKind.HELD, number=NUMBER))
+    async with companion.connect(companion.login(NUMBER)) as session:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await session.receive()
+        network.faults.remove(fault.id)
+        assert (await session.receive()).tag == "success"
+
+
 async def test_banned_device_hears_until_when(network: Network, companion: CompanionClient) -> None:
     await link(network, companion)
     network.faults.add(FaultSpec(kind=FaultKind.BANNED, number=NUMBER, expire_s=60, times=1))
