@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from api_service.realtime import payloads
+from shared.messages.status import Reason, SessionStatus
 from tests.browser.onboarding_page import OnboardingPage
 from tests.support.scripted_api import ScriptedApi, onboarding_token
 
@@ -31,7 +33,9 @@ def status_scene(name: str, status: str, screen: str, **fields: object) -> None:
 status_scene("linking", "linking", "linking")
 status_scene("connected", "connected", "connected", phone="79990000001")
 status_scene("reconnecting", "reconnecting", "reconnecting")
+status_scene("reconnecting_owner_lost", "reconnecting", "reconnecting", reason="owner_lost")
 status_scene("logged_out", "logged_out", "stopped", reason="logged_out")
+status_scene("unlinked_elsewhere", "logged_out", "stopped", reason="unlinked")
 status_scene("replaced", "replaced", "stopped")
 status_scene("banned", "banned", "stopped")
 status_scene("outdated", "outdated", "stopped")
@@ -176,6 +180,106 @@ async def connected_with_another_number(api: ScriptedApi, page: OnboardingPage) 
     await code(api, page)
     await api.say("whatsapp-connected", success=True, phone="79990000002", sessionId="company_1001")
     await page.shows("Подключён номер")
+
+
+@scene
+async def unlink_asked(api: ScriptedApi, page: OnboardingPage) -> None:
+    api.present = [("status", {"status": "connected", "phone": "79990000001"})]
+    await page.open()
+    await page.button("Отвязать WhatsApp").click()
+    await page.shows("Отвязать WhatsApp?")
+
+
+@scene
+async def unlinking(api: ScriptedApi, page: OnboardingPage) -> None:
+    await unlink_asked(api, page)
+    await page.button("Да, отвязать").click()
+    await api.hear("unlink")
+    await page.shows("Отвязываем…")
+
+
+@scene
+async def unlink_failed(api: ScriptedApi, page: OnboardingPage) -> None:
+    await unlinking(api, page)
+    await api.say("error", code="UNLINK_FAILED", message="")
+    await page.shows("Не удалось отвязать WhatsApp")
+
+
+@scene
+async def unlinked(api: ScriptedApi, page: OnboardingPage) -> None:
+    await connected_with_another_number(api, page)
+    await page.button("Отвязать и подключить другой номер").click()
+    await page.button("Да, отвязать").click()
+    await api.hear("unlink")
+    _, told = payloads.status(SessionStatus.LOGGED_OUT, Reason.UNLINKED)
+    await api.say("status", **told)
+    await page.shows("WhatsApp отвязан")
+
+
+@scene
+async def linking_stuck(api: ScriptedApi, page: OnboardingPage) -> None:
+    await page.page.clock.install()
+    api.present = [("status", {"status": "linking"})]
+    await page.open()
+    await page.on_screen("linking")
+    await page.page.clock.run_for(41_000)
+    await page.button("Начать заново").click()
+    await page.shows("Начать подключение заново?")
+
+
+@scene
+async def code_void(api: ScriptedApi, page: OnboardingPage) -> None:
+    await code(api, page)
+    await api.say("status", status="connecting")
+    await page.shows("Этот код больше не действует")
+
+
+@scene
+async def code_unsure(api: ScriptedApi, page: OnboardingPage) -> None:
+    await page.page.clock.install()
+    await code(api, page)
+    api.present = []
+    await page.page.clock.fast_forward(15_000)
+    await page.page.clock.run_for(2_000)
+    await page.shows("Проверяем, действует ли код")
+
+
+@scene
+async def code_asked_elsewhere(api: ScriptedApi, page: OnboardingPage) -> None:
+    await code_asked(api, page)
+    await api.say("pairing-code-error", code="REQUEST_IN_PROGRESS", message="Уже запрашивается.")
+    await page.shows("Код уже запрошен")
+
+
+@scene
+async def code_tried_again(api: ScriptedApi, page: OnboardingPage) -> None:
+    await code(api, page)
+    await api.say(
+        "status",
+        status="error",
+        reason="owner_lost",
+        code="SERVICE_UNAVAILABLE",
+        message="Сервис временно недоступен.",
+    )
+    await page.shows("Попробуем сами через")
+
+
+@scene
+async def passkey_required(api: ScriptedApi, page: OnboardingPage) -> None:
+    await qr(api, page)
+    await api.say("status", status="error", reason="passkey_required", code="PASSKEY_REQUIRED")
+    await page.shows("Ключи доступа")
+
+
+@scene
+async def remarks(api: ScriptedApi, page: OnboardingPage) -> None:
+    """Everything at once that can be said of a tab: it must still fit."""
+    api.present = [("status", {"status": "idle"})]
+    await page.open(onboarding_token(expires_in_s=200))
+    await page.shows("Ссылка перестанет действовать")
+    twin = await page.page.context.new_page()
+    await twin.goto(page.page.url)
+    await page.shows("Эта страница открыта ещё в одной вкладке")
 
 
 @scene

@@ -106,6 +106,13 @@ async def test_both_ways_of_linking_a_restart_and_an_unlink(
     )
     await expect(by_qr.get_by_role("heading", name="Готово")).to_be_visible()
 
+    await by_qr.get_by_role("button", name="Отвязать WhatsApp").click()
+    await by_qr.get_by_role("button", name="Да, отвязать").click()
+    await expect(by_qr.get_by_text("Теперь можно подключить другой телефон")).to_be_visible()
+    await expect(by_qr.get_by_alt_text("QR-код для привязки WhatsApp")).to_be_visible()
+    await phone.get_by_label("Телефон", exact=True).select_option("79990000001")
+    await expect(phone.get_by_text("Ничего не привязано")).to_be_visible(timeout=PATIENCE_MS)
+
 
 async def test_a_page_that_is_reloaded_while_a_code_runs_shows_the_same_code(
     run: Run, people: People

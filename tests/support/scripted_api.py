@@ -8,6 +8,7 @@ import asyncio
 import base64
 import io
 import json
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, MutableMapping
@@ -33,13 +34,20 @@ SHUTDOWN_TIMEOUT_S: Final = 1
 Payload = dict[str, Any]
 
 
-def onboarding_token(title: str = "Салон «Ромашка»") -> str:
+def onboarding_token(
+    title: str = "Салон «Ромашка»", expires_in_s: float = 3600, salon_id: int = 1001
+) -> str:
     """A token that can be read but not verified: nobody verifies it here."""
 
     def part(value: Payload) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
-    claims = {"company_id": 1, "salon_id": 1001, "company_title": title}
+    claims = {
+        "company_id": 1,
+        "salon_id": salon_id,
+        "company_title": title,
+        "exp": int(time.time() + expires_in_s),
+    }
     return f"{part({'alg': 'HS256'})}.{part(claims)}.c2lnbmF0dXJlLW9mLXRoZS10ZXN0"
 
 
@@ -60,6 +68,8 @@ class ScriptedApi:
         """The `error` event that a connecting page gets before it is disconnected."""
         self.clock_ahead_ms = 0
         """How far this server's clock is ahead of the page's."""
+        self.script_served: str | None = None
+        """The script that a newer page would load; None for the page as it was built."""
         self.connections = 0
         self.tokens: list[Any] = []
         self.heard: list[tuple[str, Any]] = []
@@ -206,4 +216,6 @@ class ScriptedApi:
 
     async def _page(self, _request: Request) -> Response:
         html = (self._page_dir / "onboarding.html").read_text()
+        if self.script_served is not None:
+            html = re.sub(r'(<script src=")[^"]+', rf"\g<1>{self.script_served}", html)
         return HTMLResponse(html, headers=page_headers(["https://*.yclients.com"]))

@@ -9,9 +9,9 @@ import { problemWords } from "./words";
 
 export function announcementOf(state: State, texts: Texts): string {
   const banner = bannerOf(state);
-  if (banner !== null) {
-    return banner.kind === "lost" ? texts.banner.lost : problemWords(banner.refusal, texts).message;
-  }
+  if (banner?.kind === "waiting") return problemWords(banner.refusal, texts).message;
+  if (banner !== null) return texts.banner[banner.kind];
+  if (state.unlink?.request != null) return texts.unlink.progress;
   const screen = screenOf(state);
   switch (screen.kind) {
     case "loading":
@@ -21,7 +21,7 @@ export function announcementOf(state: State, texts: Texts): string {
     case "connected":
       return `${texts.connected.title}. ${texts.connected.text}`;
     case "reconnecting":
-      return screen.session.message ?? texts.reconnecting.title;
+      return texts.reconnecting.title;
     case "form":
       return formAnnouncement(state, texts);
     default:
@@ -40,7 +40,9 @@ function codeAnnouncement(state: State, texts: Texts): string {
   if (state.codeRequest !== null) return texts.code.waiting;
   const view = codeViewOf(state);
   if (view.kind === "form") return "";
+  if (view.code.isVoid) return texts.code.voided;
   if (view.expired) return texts.code.expired;
+  if (state.unsure) return texts.code.unsure;
   const left = remainingMs(view.code, state.clockOffset, state.now);
   return left <= CODE_ENDS_SOON_MS
     ? texts.announce.codeEndsSoon
@@ -50,8 +52,9 @@ function codeAnnouncement(state: State, texts: Texts): string {
 function qrAnnouncement(state: State, texts: Texts): string {
   switch (qrViewOf(state).kind) {
     case "live":
-    case "stale":
       return texts.announce.qr;
+    case "stale":
+      return state.unsure ? texts.qr.refreshing : texts.announce.qr;
     case "waiting":
       return texts.qr.progress;
     case "ask":

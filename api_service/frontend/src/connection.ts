@@ -13,11 +13,16 @@ const RETRIES = 40;
 export interface Connection {
   connect(): void;
   disconnect(): void;
-  send(event: "request-qr"): void;
+  send(event: "request-qr" | "unlink"): void;
   send(event: "request-pairing-code", payload: { readonly phoneNumber: string }): void;
 }
 
-export function createConnection(token: string, dispatch: (action: Action) => void): Connection {
+/** `reconnected` is called for every connection but the first. */
+export function createConnection(
+  token: string,
+  dispatch: (action: Action) => void,
+  reconnected: () => void,
+): Connection {
   const socket = io("/marketplace", {
     auth: { token },
     autoConnect: false,
@@ -43,7 +48,12 @@ export function createConnection(token: string, dispatch: (action: Action) => vo
   for (const event of SERVER_EVENTS) {
     socket.on(event, (payload: unknown) => serverSaid(event, payload));
   }
-  socket.on("connect", () => dispatch({ type: "link-opened" }));
+  let connections = 0;
+  socket.on("connect", () => {
+    dispatch({ type: "link-opened" });
+    connections += 1;
+    if (connections > 1) reconnected();
+  });
   socket.on("disconnect", (reason) => {
     if (reason === "io server disconnect") refused();
     else if (reason !== "io client disconnect") dispatch({ type: "link-lost" });
@@ -56,7 +66,11 @@ export function createConnection(token: string, dispatch: (action: Action) => vo
   socket.io.on("reconnect_failed", () => dispatch({ type: "link-gave-up" }));
 
   return {
-    connect: () => void socket.connect(),
+    connect: () => {
+      // A connection that is thought to be dead must not keep the new one from coming about.
+      if (socket.active) socket.disconnect();
+      socket.connect();
+    },
     disconnect: () => void socket.disconnect(),
     send: (event: string, ...payload: unknown[]) => {
       // What is asked for while away is sent by the state that follows, never out of a buffer.

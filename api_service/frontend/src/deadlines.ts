@@ -1,19 +1,14 @@
 // What follows from the passing of time alone.
 
 import { hasExpired } from "./clock";
-import {
-  MAX_AUTO_QRS,
-  OPENING_MS,
-  QR_GRACE_MS,
-  REQUEST_DEADLINE_MS,
-  SETTLES_MS,
-  SILENCE_MS,
-} from "./limits";
+import { MAX_AUTO_QRS, OPENING_MS, QR_GRACE_MS, SETTLES_MS, SILENCE_MS } from "./limits";
 import { reconnect, sentAway } from "./link";
+import { requestCode, requestQr } from "./requests";
 import { problem, type State } from "./state";
+import { unlinkFailed } from "./unlinking";
 
 export function applyDeadlines(state: State): State {
-  return renewQr(retryQr(endRequests(watchLink(state))));
+  return renewQr(retryCode(retryQr(endUnlink(endRequests(watchLink(state))))));
 }
 
 function watchLink(state: State): State {
@@ -38,7 +33,34 @@ function endRequests(state: State): State {
     const problems = { ...next.problems, code: problem("CODE_TIMEOUT") };
     next = { ...next, codeRequest: null, problems };
   }
+  const { code } = next.problems;
+  if (code?.code === "REQUEST_IN_PROGRESS" && code.retryAt !== null && code.retryAt <= now) {
+    next = { ...next, problems: { ...next.problems, code: problem("CODE_TIMEOUT") } };
+  }
   return next;
+}
+
+function endUnlink(state: State): State {
+  const request = state.unlink?.request ?? null;
+  const over = request !== null && request.deadline <= state.now;
+  return over ? unlinkFailed(state, problem("UNLINK_FAILED")) : state;
+}
+
+function retryCode(state: State): State {
+  const { problems, requestedPhone, now } = state;
+  const due =
+    problems.code?.byItself === true &&
+    (problems.code.retryAt ?? 0) <= now &&
+    requestedPhone !== null &&
+    state.codeRequest === null &&
+    state.tab === "code" &&
+    state.visible &&
+    isReady(state);
+  return due ? requestCode(state, requestedPhone) : state;
+}
+
+function isReady({ link, stateIsFresh }: State): boolean {
+  return link.phase === "online" && stateIsFresh;
 }
 
 /** The server said when to try again, and the person is still looking. */
@@ -53,27 +75,12 @@ function renewQr(state: State): State {
   return due ? requestQr(state) : state;
 }
 
-export function requestQr(state: State): State {
-  return {
-    ...state,
-    autoQrs: state.autoQrs + 1,
-    problems: { ...state.problems, qr: null },
-    qrRequest: {
-      id: state.nextRequestId,
-      startedAt: state.now,
-      deadline: state.now + REQUEST_DEADLINE_MS,
-    },
-    nextRequestId: state.nextRequestId + 1,
-  };
-}
-
 /** One QR for opening the page or pressing a button, and MAX_AUTO_QRS renewals of it. */
 function mayAskByItself(state: State): boolean {
   return (
     state.visible &&
     state.tab === "qr" &&
-    state.link.phase === "online" &&
-    state.stateIsFresh &&
+    isReady(state) &&
     state.qrRequest === null &&
     state.autoQrs <= MAX_AUTO_QRS
   );

@@ -5,15 +5,20 @@ import type { Request, State } from "./state";
 export type Effect =
   | { readonly kind: "connect" }
   | { readonly kind: "disconnect" }
+  | { readonly kind: "reload" }
   | { readonly kind: "ask-qr" }
+  | { readonly kind: "unlink" }
   | { readonly kind: "ask-code"; readonly phone: string };
 
 export function effectsBetween(before: State, after: State): readonly Effect[] {
   const effects: Effect[] = [];
   if (isOver(after) && !isOver(before)) effects.push({ kind: "disconnect" });
   if (after.connects !== before.connects) effects.push({ kind: "connect" });
+  if (after.reloads !== before.reloads) effects.push({ kind: "reload" });
   if (isToBeSent(before, after, before.qrRequest, after.qrRequest))
     effects.push({ kind: "ask-qr" });
+  if (isToBeSent(before, after, before.unlink?.request, after.unlink?.request))
+    effects.push({ kind: "unlink" });
   if (after.codeRequest !== null) {
     const { phone } = after.codeRequest;
     if (isToBeSent(before, after, before.codeRequest, after.codeRequest)) {
@@ -27,10 +32,10 @@ export function effectsBetween(before: State, after: State): readonly Effect[] {
 function isToBeSent(
   before: State,
   after: State,
-  old: Request | null,
-  request: Request | null,
+  old: Request | null | undefined,
+  request: Request | null | undefined,
 ): boolean {
-  if (request === null || !isReady(after)) return false;
+  if (request == null || !isReady(after)) return false;
   return !isReady(before) || old?.id !== request.id;
 }
 

@@ -29,5 +29,13 @@ export const TOO_MANY_CONNECTIONS_MS = 60_000;
 export const CODE_ENDS_SOON_MS = 15_000;
 /** Within this time of connecting the server sends what is live; nothing is asked for meanwhile. */
 export const SETTLES_MS = 1_000;
+/** A timer this late means that the device slept. */
+export const SLEPT_MS = 10_000;
+/** Hidden for this long, a page asks the server anew before it shows anything as live. */
+export const HIDDEN_LONG_MS = 30_000;
+/** The end of the token is foretold this long before. */
+export const TOKEN_ENDS_SOON_MS = 5 * 60_000;
+/** A code that stops being live this close to its end has just run out. */
+export const CODE_END_SLACK_MS = 3_000;
 /** A connection that does not come about. */
 export const OPENING_MS = 30_000;

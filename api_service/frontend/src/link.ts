@@ -60,6 +60,23 @@ export function reconnect(state: State): State {
   };
 }
 
+/**
+ * The page slept: the connection may be dead without anybody knowing.
+ *
+ * A new one makes the server tell where things stand; until then nothing is shown as live.
+ */
+export function awoken(state: State): State {
+  if (isOver(state)) return state;
+  return {
+    ...state,
+    stateIsFresh: false,
+    unsure: state.session !== null,
+    link: { phase: "opening", since: state.now },
+    lastError: null,
+    connects: state.connects + 1,
+  };
+}
+
 /** The person or the network is back: worth a try, unless the server asked for a pause. */
 export function reconnectIfUnreachable(state: State): State {
   const { link } = state;

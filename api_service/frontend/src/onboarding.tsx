@@ -2,34 +2,46 @@
 
 import { render } from "preact";
 import { type Connection, createConnection } from "./connection";
+import { leadingTab } from "./device";
 import type { Effect } from "./effects";
 import { recall, remember } from "./memory";
+import { newerPageExists } from "./newer-page";
 import { Page } from "./page";
-import type { State, Tab } from "./state";
+import type { State } from "./state";
+import { watchTabs } from "./tabs";
 import { texts } from "./texts.ru";
-import { salonTitle } from "./token";
+import { readToken } from "./token";
 import { App } from "./view/app";
-
-const SMALL_TOUCH_SCREEN = "(max-width: 639px) and (pointer: coarse)";
 
 function main(root: HTMLElement): void {
   const token = new URLSearchParams(location.search).get("token") || null;
   const memory = recall(token ?? "");
+  const { title, endsAt, salon } = readToken(token ?? "");
   const page = new Page(
     {
       at: Date.now(),
       token,
-      title: token === null ? null : salonTitle(token),
+      title,
+      tokenEndsAt: endsAt,
       tab: memory.tab ?? leadingTab(),
       phoneInput: memory.phoneInput,
       visible: isVisible(),
     },
     { now: Date.now, perform, changed },
   );
-  const connection = token === null ? null : createConnection(token, page.dispatch);
+  const connection = token === null ? null : createConnection(token, page.dispatch, reconnected);
+  const tabs = watchTabs(salon ?? "", (count) =>
+    page.dispatch({ type: "other-tabs-counted", count }),
+  );
 
   function perform(effect: Effect): void {
-    if (connection !== null) performOn(connection, effect);
+    if (effect.kind === "reload") location.reload();
+    else if (connection !== null) performOn(connection, effect);
+  }
+
+  /** A deployment ends every connection: a new one is the moment to look for a newer page. */
+  async function reconnected(): Promise<void> {
+    if (await newerPageExists()) page.dispatch({ type: "newer-page-found" });
   }
 
   function changed(state: State): void {
@@ -37,15 +49,23 @@ function main(root: HTMLElement): void {
     if (token !== null) remember(token, state);
   }
 
-  document.addEventListener("visibilitychange", () =>
-    page.dispatch({ type: "visibility-changed", visible: isVisible() }),
-  );
+  document.addEventListener("visibilitychange", () => {
+    page.dispatch({ type: "visibility-changed", visible: isVisible() });
+    if (isVisible()) tabs.count();
+  });
+  window.addEventListener("pagehide", () => tabs.leave());
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (!persisted) return;
+    page.dispatch({ type: "page-restored" });
+    tabs.count();
+  });
   window.addEventListener("online", () => page.dispatch({ type: "network-returned" }));
   root.replaceChildren();
   page.start();
+  tabs.count();
 }
 
-function performOn(connection: Connection, effect: Effect): void {
+function performOn(connection: Connection, effect: Exclude<Effect, { kind: "reload" }>): void {
   switch (effect.kind) {
     case "connect":
       connection.connect();
@@ -56,15 +76,13 @@ function performOn(connection: Connection, effect: Effect): void {
     case "ask-qr":
       connection.send("request-qr");
       break;
+    case "unlink":
+      connection.send("unlink");
+      break;
     case "ask-code":
       connection.send("request-pairing-code", { phoneNumber: effect.phone });
       break;
   }
-}
-
-/** Who opens the page on a phone holds the very phone that would have to scan it. */
-function leadingTab(): Tab {
-  return matchMedia(SMALL_TOUCH_SCREEN).matches ? "code" : "qr";
 }
 
 function isVisible(): boolean {

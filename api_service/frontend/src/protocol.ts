@@ -109,7 +109,8 @@ export function decode(event: string, payload: unknown): ServerMessage | null {
     case "pairing-code-error":
       return {
         kind: "code-error",
-        code: text(fields.code) ?? "PAIRING_CODE_FAILED",
+        // The contract's codes are few; the cause tells a finer one.
+        code: text(fields.cause) ?? text(fields.code) ?? "PAIRING_CODE_FAILED",
         retryAfterMs: milliseconds(fields.retryAfter),
         ...words(fields),
         serverTime,

@@ -1,15 +1,22 @@
 // One pure function from a state and an event to the next state. What the server says is in
 // server-messages.ts, what follows from the passing of time in deadlines.ts.
 
-import { applyDeadlines, requestQr } from "./deadlines";
-import { REQUEST_DEADLINE_MS } from "./limits";
-import { gaveUp, lost, opened, reconnect, reconnectIfUnreachable, sentAway } from "./link";
+import { applyDeadlines } from "./deadlines";
+import { HIDDEN_LONG_MS, SLEPT_MS } from "./limits";
+import { awoken, gaveUp, lost, opened, reconnect, reconnectIfUnreachable, sentAway } from "./link";
 import { formatPhone, normalisePhone } from "./phone";
+import { requestCode, requestQr } from "./requests";
+import { NO_RETRIES } from "./retries";
+import { nextWakeAt } from "./schedule";
 import { applyMessage } from "./server-messages";
 import type { Event, State } from "./state";
+import { confirmUnlink, dismissUnlink, offerUnlink } from "./unlinking";
 
 export function reduce(state: State, event: Event): State {
-  return applyDeadlines(apply({ ...state, now: event.at }, event));
+  const wakeAt = state.visible ? nextWakeAt(state) : null;
+  const slept = wakeAt !== null && event.at - wakeAt > SLEPT_MS;
+  const present = { ...state, now: event.at };
+  return applyDeadlines(apply(slept ? awoken(present) : present, event));
 }
 
 function apply(state: State, event: Event): State {
@@ -27,7 +34,7 @@ function apply(state: State, event: Event): State {
     case "server-said":
       return applyMessage(opened(state), event.message);
     case "tab-chosen":
-      return { ...state, tab: event.tab, autoQrs: 0 };
+      return { ...state, tab: event.tab, autoQrs: 0, retries: NO_RETRIES };
     case "phone-typed":
       return { ...state, phoneInput: event.text, phoneError: null };
     case "phone-left":
@@ -46,10 +53,24 @@ function apply(state: State, event: Event): State {
       return state.tab === "qr" ? askForQr({ ...state, relinking: true }) : startOver(state);
     case "reconnect-asked":
       return reconnect(state);
+    case "unlink-offered":
+      return offerUnlink(state);
+    case "unlink-dismissed":
+      return dismissUnlink(state);
+    case "unlink-confirmed":
+      return confirmUnlink(state);
+    case "reload-asked":
+      return { ...state, reloads: state.reloads + 1 };
+    case "other-tabs-counted":
+      return { ...state, otherTabs: event.count };
+    case "newer-page-found":
+      return { ...state, outdatedPage: true };
+    case "page-restored":
+      return awoken(state);
     case "visibility-changed":
       return event.visible
-        ? reconnectIfUnreachable({ ...state, visible: true })
-        : { ...state, visible: false };
+        ? seenAgain(state)
+        : { ...state, visible: false, hiddenSince: state.now };
     case "time-passed":
       return state;
   }
@@ -74,24 +95,20 @@ function submitPhone(state: State): State {
 }
 
 function askForCode(state: State, phone: string): State {
-  if (state.codeRequest !== null) return state;
-  return {
-    ...state,
-    phoneError: null,
-    problems: { ...state.problems, code: null },
-    requestedPhone: phone,
-    codeRequest: {
-      id: state.nextRequestId,
-      phone,
-      startedAt: state.now,
-      deadline: state.now + REQUEST_DEADLINE_MS,
-    },
-    nextRequestId: state.nextRequestId + 1,
-  };
+  return requestCode({ ...state, note: null, retries: NO_RETRIES }, phone);
 }
 
 function askForQr(state: State): State {
-  return state.qrRequest === null ? requestQr({ ...state, autoQrs: 0 }) : state;
+  return state.qrRequest === null
+    ? requestQr({ ...state, autoQrs: 0, retries: NO_RETRIES })
+    : state;
+}
+
+/** Behind another window for long, the page may have been frozen and the connection be dead. */
+function seenAgain(state: State): State {
+  const hiddenMs = state.hiddenSince === null ? 0 : state.now - state.hiddenSince;
+  const seen = reconnectIfUnreachable({ ...state, visible: true, hiddenSince: null });
+  return hiddenMs >= HIDDEN_LONG_MS ? awoken(seen) : seen;
 }
 
 function startOver(state: State): State {

@@ -10,6 +10,7 @@ import {
   SILENCE_MS,
   SLOW_AFTER_MS,
   STUCK_AFTER_MS,
+  TOKEN_ENDS_SOON_MS,
 } from "./limits";
 import type { Request, State } from "./state";
 
@@ -19,6 +20,8 @@ export function nextWakeAt(state: State): number | null {
     ...linkInstants(state),
     ...requestInstants(state.qrRequest),
     ...requestInstants(state.codeRequest),
+    ...requestInstants(state.unlink?.request ?? null),
+    ...tokenInstants(state),
     ...sessionInstants(state),
     ...problemInstants(state),
     ...countdownInstants(state),
@@ -33,7 +36,7 @@ function linkInstants({ link, session, startedAt, stateIsFresh, visible, now }: 
     session === null ? [startedAt + PROGRESS_AFTER_MS, startedAt + SLOW_AFTER_MS] : [];
   switch (link.phase) {
     case "opening":
-      return [...loading, link.since + OPENING_MS];
+      return [...loading, link.since + LOSS_SHOWN_AFTER_MS, link.since + OPENING_MS];
     case "online":
       return stateIsFresh ? [] : [...loading, link.since + SILENCE_MS];
     case "lost":
@@ -43,6 +46,11 @@ function linkInstants({ link, session, startedAt, stateIsFresh, visible, now }: 
     case "closed":
       return [];
   }
+}
+
+function tokenInstants({ tokenEndsAt, clockOffset }: State): Instants {
+  if (tokenEndsAt === null || clockOffset === null) return [];
+  return [tokenEndsAt - clockOffset - TOKEN_ENDS_SOON_MS];
 }
 
 function requestInstants(request: Request | null): Instants {

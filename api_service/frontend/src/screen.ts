@@ -1,7 +1,7 @@
 // Which screen a state is shown as.
 
 import { hasExpired } from "./clock";
-import { LOSS_SHOWN_AFTER_MS, MAX_AUTO_QRS } from "./limits";
+import { LOSS_SHOWN_AFTER_MS, MAX_AUTO_QRS, TOKEN_ENDS_SOON_MS } from "./limits";
 import type { Status } from "./protocol";
 import type { Code, Problem, Session, State } from "./state";
 
@@ -46,11 +46,15 @@ export function screenOf({ link, session, relinking }: State): Screen {
 
 export type Banner =
   | { readonly kind: "lost" }
+  /** Back from sleep: the server is being asked where things stand. */
+  | { readonly kind: "refreshing" }
   | { readonly kind: "waiting"; readonly refusal: Problem; readonly retryAt: number | null };
 
 /** Shown above any screen that has something to show. */
-export function bannerOf({ link, session, now }: State): Banner | null {
+export function bannerOf({ link, session, now, unsure }: State): Banner | null {
   if (link.phase === "lost" && now - link.since >= LOSS_SHOWN_AFTER_MS) return { kind: "lost" };
+  const opening = link.phase === "opening" || link.phase === "online";
+  if (unsure && opening && now - link.since >= LOSS_SHOWN_AFTER_MS) return { kind: "refreshing" };
   return link.phase === "waiting" && session !== null
     ? { kind: "waiting", refusal: link.refusal, retryAt: link.retryAt }
     : null;
@@ -60,15 +64,20 @@ export type CodeView =
   | { readonly kind: "form" }
   | { readonly kind: "code"; readonly code: Code; readonly expired: boolean };
 
-export function codeViewOf({ code, editingPhone, clockOffset, now }: State): CodeView {
+export function codeViewOf(state: State): CodeView {
+  const { code, editingPhone } = state;
   if (code === null || editingPhone) return { kind: "form" };
-  return { kind: "code", code, expired: hasExpired(code, clockOffset, now) };
+  return { kind: "code", code, expired: isOver(code, state) };
+}
+
+function isOver(code: Code, { clockOffset, now }: State): boolean {
+  return code.isVoid || hasExpired(code, clockOffset, now);
 }
 
 /** The running code that the present view does not show. */
 export function hiddenCodeOf(state: State): Code | null {
-  const { code, tab, editingPhone, clockOffset, now } = state;
-  if (code === null || hasExpired(code, clockOffset, now)) return null;
+  const { code, tab, editingPhone } = state;
+  if (code === null || isOver(code, state)) return null;
   return tab === "qr" || editingPhone ? code : null;
 }
 
@@ -82,7 +91,9 @@ export type QrView =
 export function qrViewOf(state: State): QrView {
   const { qr, qrRequest, session, link, clockOffset, now, problems } = state;
   if (problems.qr !== null) return { kind: "ask" };
-  if (qr !== null && !hasExpired(qr, clockOffset, now)) return { kind: "live" };
+  if (qr !== null && !hasExpired(qr, clockOffset, now)) {
+    return { kind: state.unsure ? "stale" : "live" };
+  }
   const asked = qrRequest !== null || state.autoQrs <= MAX_AUTO_QRS;
   if (qr !== null) return { kind: asked ? "stale" : "ask" };
   if (qrRequest !== null) return { kind: "waiting", sinceMs: now - qrRequest.startedAt };
@@ -93,6 +104,13 @@ export function qrViewOf(state: State): QrView {
     session?.status === "qr" ||
     session?.status === "pairing";
   return comes ? { kind: "waiting", sinceMs: now - (session?.since ?? now) } : { kind: "ask" };
+}
+
+/** Whether the token will be refused within minutes, while it is still needed. */
+export function tokenEndsSoon(state: State): boolean {
+  const { tokenEndsAt, clockOffset, now } = state;
+  if (tokenEndsAt === null || clockOffset === null || screenOf(state).kind !== "form") return false;
+  return tokenEndsAt - (now + clockOffset) <= TOKEN_ENDS_SOON_MS;
 }
 
 /** The phone that linked, when it is not the one a code was asked for. */

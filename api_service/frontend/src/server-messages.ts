@@ -1,7 +1,13 @@
 // How each message of the server changes the state.
 
-import { clockOffset, hasExpired } from "./clock";
-import { CODE_LIFETIME_MS, QR_LIFETIME_MS, QUEUE_DEADLINE_MS } from "./limits";
+import { clockOffset, remainingMs } from "./clock";
+import {
+  CODE_END_SLACK_MS,
+  CODE_LIFETIME_MS,
+  QR_LIFETIME_MS,
+  QUEUE_DEADLINE_MS,
+  REQUEST_DEADLINE_MS,
+} from "./limits";
 import type {
   CodeErrorMessage,
   CodeMessage,
@@ -12,7 +18,9 @@ import type {
   Status,
   StatusMessage,
 } from "./protocol";
+import { planRetry } from "./retries";
 import { type Problem, problem, type Session, type State } from "./state";
+import { isLinked, unlinked, unlinkFailed } from "./unlinking";
 
 const NO_PROBLEMS = { qr: null, code: null } as const;
 
@@ -43,7 +51,7 @@ export function applyMessage(known: State, message: ServerMessage): State {
 }
 
 /** The server has told where things stand: the connection is of use. */
-const FRESH = { stateIsFresh: true, refusals: 0 } as const;
+const FRESH = { stateIsFresh: true, refusals: 0, unsure: false } as const;
 
 /** What a session that linked, or cannot be linked any more, leaves on the page: nothing. */
 const ENDED = {
@@ -53,6 +61,7 @@ const ENDED = {
   codeRequest: null,
   editingPhone: false,
   relinking: false,
+  note: null,
   problems: NO_PROBLEMS,
 } as const;
 
@@ -79,6 +88,11 @@ const AFRESH = { status: "idle", reason: null, code: null, message: null, nextSt
 
 function applyStatus(before: State, message: StatusMessage): State {
   const state: State = { ...before, ...FRESH, session: session(before, message) };
+  if (before.unlink !== null && !isLinked(message.status)) {
+    return before.unlink.request === null
+      ? applyStatus({ ...before, unlink: null }, message)
+      : unlinked(end(state));
+  }
   switch (EFFECTS[message.status]) {
     case "ended":
       // A request already on its way to link again is not undone by the state it starts from.
@@ -90,13 +104,18 @@ function applyStatus(before: State, message: StatusMessage): State {
     case "failed":
       // What failed before this page was opened is not its own trouble: it begins anew.
       if (before.session === null) return applyStatus(before, { ...message, ...AFRESH });
-      return failed(state, problem(message.code ?? "ERROR", message));
+      return { ...failed(state, problem(message.code ?? "ERROR", message)), code: voided(state) };
     case "expired":
-      return { ...state, relinking: false, qr: null, qrRequest: null, code: expired(state) };
+      return { ...state, relinking: false, qr: null, qrRequest: null, code: voided(state) };
     case "nothing-live":
-      return { ...state, relinking: false, qr: null, code: expired(state) };
+      return { ...state, relinking: false, qr: null, code: voided(state) };
     case "under-way":
-      return { ...state, relinking: false, ...waitInQueue(state, message.queuePosition) };
+      return {
+        ...state,
+        relinking: false,
+        code: message.status === "pairing" ? state.code : voided(state),
+        ...waitInQueue(state, message.queuePosition),
+      };
   }
 }
 
@@ -108,10 +127,10 @@ function isBehind(status: Status): boolean {
   return status !== "connected" && status !== "reconnecting";
 }
 
-/** A code that ran out stays, so that a new one is one tap away; one that was cut short goes. */
-function expired(state: State): State["code"] {
-  const { code } = state;
-  return code !== null && hasExpired(code, state.clockOffset, state.now) ? code : null;
+/** A code that is over stays, so that a new one for its number is one tap away. */
+function voided({ code, clockOffset, now }: State): State["code"] {
+  if (code === null || remainingMs(code, clockOffset, now) <= CODE_END_SLACK_MS) return code;
+  return { ...code, isVoid: true };
 }
 
 function waitInQueue(state: State, place: number | null): Pick<State, "qrRequest" | "codeRequest"> {
@@ -154,6 +173,7 @@ function applyQr(before: State, message: QrMessage): State {
     ...state,
     qrRequest: null,
     problems: { ...state.problems, qr: null },
+    retries: { ...state.retries, qr: 0 },
     qr: {
       text: message.text,
       image: message.image,
@@ -172,9 +192,11 @@ function applyCode(before: State, message: CodeMessage): State {
     editingPhone: same !== null && state.editingPhone,
     requestedPhone: message.phone,
     problems: { ...state.problems, code: null },
+    retries: { ...state.retries, code: 0 },
     code: {
       text: message.code,
       phone: message.phone,
+      isVoid: false,
       expiresAt: expiresAt(state, message.lifetime),
       totalMs: same?.totalMs ?? Math.max(message.lifetime.expiresInMs, CODE_LIFETIME_MS),
     },
@@ -190,17 +212,20 @@ function applyCodeError(state: State, message: CodeErrorMessage): State {
     message.code === "PHONE_REQUIRED" || message.code === "INVALID_PHONE_FORMAT"
       ? message.code
       : null;
-  return {
+  const next: State = {
     ...state,
     codeRequest: null,
     phoneError,
     // A number that was refused is there to be corrected, not hidden behind an older code.
     editingPhone: state.editingPhone || phoneError !== null,
-    problems: {
-      ...state.problems,
-      code: problem(message.code, message, retryAt(state, message.retryAfterMs)),
-    },
   };
+  const said = problem(message.code, message, retryAt(state, message.retryAfterMs));
+  return planRetry(next, "code", message.code === "REQUEST_IN_PROGRESS" ? elsewhere(state) : said);
+}
+
+/** Somebody else asked: the code comes here too, and if it does not, the wait has an end. */
+function elsewhere({ now }: State): Problem {
+  return problem("REQUEST_IN_PROGRESS", undefined, now + REQUEST_DEADLINE_MS);
 }
 
 function applyError(state: State, message: ErrorMessage): State {
@@ -209,6 +234,7 @@ function applyError(state: State, message: ErrorMessage): State {
   if (said.code.startsWith("TOKEN_")) {
     return { ...noted, ...ENDED, link: { phase: "closed", refusal: said } };
   }
+  if (state.unlink?.request != null) return unlinkFailed(noted, said);
   // Before the first state an error is about the connection itself: the disconnect that follows shows it.
   return state.stateIsFresh ? failed(noted, said) : noted;
 }
@@ -219,14 +245,13 @@ function retryAt(state: State, afterMs: number | null): number | null {
 
 /** Whoever asked gets the answer; when nobody did, both panels show it. */
 function failed(state: State, said: Problem): State {
-  const nobody = state.codeRequest === null && state.qrRequest === null;
-  return {
-    ...state,
-    qrRequest: null,
-    codeRequest: null,
-    problems: {
-      qr: nobody || state.qrRequest !== null ? said : state.problems.qr,
-      code: nobody || state.codeRequest !== null ? said : state.problems.code,
-    },
-  };
+  const { codeRequest, qrRequest } = state;
+  const nobody = codeRequest === null && qrRequest === null;
+  const idle: State = { ...state, qrRequest: null, codeRequest: null };
+  const withQr = nobody || qrRequest !== null ? planRetry(idle, "qr", said) : idle;
+  if (!nobody && codeRequest === null) return withQr;
+  // Only a code that was on its way or on the screen is worth asking for again.
+  return codeRequest !== null || (state.code !== null && !state.editingPhone)
+    ? planRetry(withQr, "code", said)
+    : { ...withQr, problems: { ...withQr.problems, code: said } };
 }

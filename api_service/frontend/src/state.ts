@@ -21,6 +21,8 @@ export interface Problem extends Words {
   readonly code: string;
   /** When trying again makes sense, on the device's clock. */
   readonly retryAt: number | null;
+  /** Whether the page tries again then, without being told to. */
+  readonly byItself: boolean;
 }
 
 export interface Session extends Words {
@@ -39,6 +41,23 @@ export interface Qr extends Countdown {
 export interface Code extends Countdown {
   readonly text: string;
   readonly phone: string;
+  /** Cut short: WhatsApp was connected to anew and knows nothing of it. */
+  readonly isVoid: boolean;
+}
+
+/** The wish to unlink: asked for confirmation, then of the server. */
+export interface Unlink {
+  /** Null while the person has not confirmed, and after a failure. */
+  readonly request: Request | null;
+  readonly problem: Problem | null;
+  /** The number to fill in afterwards: the one that was meant, when another one linked. */
+  readonly meantPhone: string | null;
+}
+
+/** Said above the form once a link was taken back. */
+export interface Note {
+  /** What the server adds, as that the phone may still list us. */
+  readonly hint: string | null;
 }
 
 /** Something asked of the server that has not been answered yet. */
@@ -55,6 +74,9 @@ export interface CodeRequest extends Request {
 
 export type Problems = { readonly [scope in Tab]: Problem | null };
 
+/** How often each way was tried again without a person's doing since it last worked. */
+export type Retries = { readonly [scope in Tab]: number };
+
 export type PhoneError = "PHONE_REQUIRED" | "INVALID_PHONE_FORMAT";
 
 export interface State {
@@ -62,8 +84,17 @@ export interface State {
   readonly now: number;
   readonly startedAt: number;
   readonly visible: boolean;
+  readonly hiddenSince: number | null;
   readonly title: string | null;
+  /** When the server will refuse the token, on the server's clock. */
+  readonly tokenEndsAt: number | null;
   readonly clockOffset: number | null;
+  /** Tabs of the same salon in this browser, this one left out. */
+  readonly otherTabs: number;
+  /** The server has a newer page than this one. */
+  readonly outdatedPage: boolean;
+  /** Raised to make the browser load the page again. */
+  readonly reloads: number;
   readonly tab: Tab;
 
   readonly link: Link;
@@ -77,6 +108,8 @@ export interface State {
   readonly session: Session | null;
   /** Whether the present connection has told its state: before that nothing is asked for. */
   readonly stateIsFresh: boolean;
+  /** The page slept: what it shows may be long over, until the server has spoken. */
+  readonly unsure: boolean;
   /** The person wants to link again although the session ended. */
   readonly relinking: boolean;
 
@@ -92,7 +125,12 @@ export interface State {
   readonly editingPhone: boolean;
   readonly requestedPhone: string | null;
 
+  readonly unlink: Unlink | null;
+  /** Something short to say above the form. */
+  readonly note: Note | null;
+
   readonly problems: Problems;
+  readonly retries: Retries;
   readonly nextRequestId: number;
 }
 
@@ -117,6 +155,14 @@ export type Action =
   | { readonly type: "qr-asked" }
   | { readonly type: "relink-asked" }
   | { readonly type: "reconnect-asked" }
+  | { readonly type: "unlink-offered" }
+  | { readonly type: "unlink-dismissed" }
+  | { readonly type: "unlink-confirmed" }
+  | { readonly type: "reload-asked" }
+  | { readonly type: "other-tabs-counted"; readonly count: number }
+  | { readonly type: "newer-page-found" }
+  /** The browser brought the page back out of its memory. */
+  | { readonly type: "page-restored" }
   | { readonly type: "visibility-changed"; readonly visible: boolean }
   | { readonly type: "time-passed" };
 
@@ -127,6 +173,7 @@ export interface Start {
   readonly at: number;
   readonly token: string | null;
   readonly title: string | null;
+  readonly tokenEndsAt: number | null;
   readonly tab: Tab;
   readonly phoneInput: string;
   readonly visible: boolean;
@@ -137,8 +184,13 @@ export function initialState(start: Start): State {
     now: start.at,
     startedAt: start.at,
     visible: start.visible,
+    hiddenSince: start.visible ? null : start.at,
     title: start.title,
+    tokenEndsAt: start.tokenEndsAt,
     clockOffset: null,
+    otherTabs: 0,
+    outdatedPage: false,
+    reloads: 0,
     tab: start.tab,
     link:
       start.token === null
@@ -149,6 +201,7 @@ export function initialState(start: Start): State {
     lastError: null,
     session: null,
     stateIsFresh: false,
+    unsure: false,
     relinking: false,
     qr: null,
     qrRequest: null,
@@ -159,7 +212,10 @@ export function initialState(start: Start): State {
     code: null,
     editingPhone: false,
     requestedPhone: null,
+    unlink: null,
+    note: null,
     problems: { qr: null, code: null },
+    retries: { qr: 0, code: 0 },
     nextRequestId: 1,
   };
 }
@@ -169,5 +225,5 @@ export function problem(
   words: Words = { message: null, nextStep: null },
   retryAt: number | null = null,
 ): Problem {
-  return { code, message: words.message, nextStep: words.nextStep, retryAt };
+  return { code, message: words.message, nextStep: words.nextStep, retryAt, byItself: false };
 }

@@ -9,6 +9,8 @@ const TRY_AGAIN = "Попробуйте ещё раз через минуту.";
 interface Text {
   readonly message: string;
   readonly nextStep?: string;
+  /** What to tap, one after the other; shown in place of the next step. */
+  readonly steps?: readonly string[];
 }
 
 const problems: Readonly<Record<string, Text>> = {
@@ -36,8 +38,9 @@ const problems: Readonly<Record<string, Text>> = {
     nextStep: "Введите его целиком, например +7 999 000-00-01.",
   },
   REQUEST_IN_PROGRESS: {
-    message: "Код уже запрашивается",
-    nextStep: "Подождите несколько секунд: он появится здесь.",
+    message: "Код уже запрошен",
+    nextStep:
+      "Его попросили в другой вкладке или на другом устройстве. Он сейчас появится и здесь.",
   },
   RATE_LIMITED: {
     message: "Слишком много попыток",
@@ -56,6 +59,20 @@ const problems: Readonly<Record<string, Text>> = {
     nextStep: "Проверьте, что на номере есть WhatsApp, или подключитесь по QR-коду.",
   },
   QR_TIMEOUT: { message: "QR-код не появился вовремя", nextStep: "Попробуйте ещё раз." },
+  PASSKEY_REQUIRED: {
+    message: "WhatsApp на этом номере защищён ключом доступа",
+    nextStep: "Отключите ключ доступа на телефоне и попробуйте ещё раз.",
+    steps: [
+      "На телефоне салона откройте WhatsApp и зайдите в «Настройки» → «Аккаунт».",
+      "Нажмите «Ключи доступа» и удалите ключ. Вернуть его можно будет после подключения.",
+      "Вернитесь на эту страницу и попробуйте ещё раз.",
+    ],
+  },
+  UNLINK_FAILED: {
+    message: "Не удалось отвязать WhatsApp",
+    nextStep:
+      "Попробуйте ещё раз или отвяжите «AI Admin» в самом WhatsApp: «Связанные устройства» → «AI Admin» → «Выйти».",
+  },
   ERROR: { message: "Что-то пошло не так", nextStep: TRY_AGAIN },
 };
 
@@ -96,6 +113,15 @@ export const texts = {
       "Для подключения нужен JavaScript. Включите его в настройках браузера и обновите страницу.",
     footer:
       "AI Admin подключается как связанное устройство. Отвязать его можно в WhatsApp в любой момент.",
+    unlinked: "WhatsApp отвязан",
+    unlinkedHint: "Теперь можно подключить другой телефон.",
+    otherTab: "Эта страница открыта ещё в одной вкладке",
+    otherTabHint: "Обе показывают одно и то же: закончите в любой.",
+    endsSoon: "Ссылка перестанет действовать через несколько минут",
+    endsSoonHint: "Не успеете — вернитесь в YClients и нажмите «Подключить» ещё раз.",
+    outdated: "Вышла новая версия страницы",
+    outdatedHint: "Обновите её: начатое подключение не потеряется.",
+    reload: "Обновить",
   },
   loading: {
     progress: "Связываемся с сервером…",
@@ -103,13 +129,22 @@ export const texts = {
   },
   steps: {
     title: "Что сделать на телефоне",
-    open: { title: "Откройте WhatsApp", hint: "На телефоне салона" },
+    platform: "Телефон салона",
+    platforms: { android: "Android", iphone: "iPhone" },
+    open: {
+      android: { title: "Откройте WhatsApp", hint: "Нажмите ⋮ вверху справа" },
+      iphone: { title: "Откройте WhatsApp", hint: "Нажмите «Настройки» внизу справа" },
+    },
     devices: {
-      title: "Связанные устройства",
-      hint: "iPhone: «Настройки». Android: меню ⋮. Затем «Привязка устройства»",
+      title: "«Связанные устройства»",
+      hint: "Затем «Привязка устройства» (бывает «Связать устройство»)",
     },
     scan: { title: "Отсканируйте QR-код", hint: "Наведите камеру на код на этом экране" },
-    enter: { title: "Введите код", hint: "Внизу нажмите «Связать по номеру телефона»" },
+    enter: {
+      title: "«Связать по номеру телефона»",
+      hint: "Нажмите внизу экрана и введите код с этой страницы",
+    },
+    push: "WhatsApp может сам прислать уведомление о привязке — тогда просто нажмите на него.",
   },
   tabs: { label: "Способ подключения", qr: "QR-код", code: "Код по номеру" },
   qr: {
@@ -146,6 +181,10 @@ export const texts = {
     copyFailed: "Скопируйте код вручную",
     left: (time: string) => `Действует ещё ${time}`,
     expired: "Время кода вышло",
+    voided: "Этот код больше не действует",
+    voidedHint: "WhatsApp начал соединение заново. Получите новый код для того же номера.",
+    unsure: "Проверяем, действует ли код…",
+    retryByItself: (time: string) => `Попробуем сами через ${time}`,
     renew: "Получить новый код",
     change: "Другой номер",
     chip: (code: string, time: string) => `Код ${code} действует ещё ${time}`,
@@ -158,7 +197,7 @@ export const texts = {
     title: "Завершаем подключение…",
     text: "Телефон подтвердил привязку. Не закрывайте WhatsApp ещё несколько секунд.",
     slow: "Дольше обычного. Оставьте WhatsApp открытым и проверьте интернет на телефоне.",
-    stuck: "Если ничего не меняется, попробуйте подключиться заново.",
+    stuck: "Если ничего не меняется, начните заново.",
     again: "Начать заново",
   },
   connected: {
@@ -174,8 +213,23 @@ export const texts = {
     close: "Эту страницу можно закрыть.",
     unexpected: (linked: string, asked: string) =>
       `Подключён номер ${linked}, а код вы просили для ${asked}.`,
-    unexpectedHint:
-      "Если это не номер салона, отвяжите «AI Admin» в WhatsApp → «Связанные устройства» и подключите нужный телефон.",
+    unexpectedHint: "Если это не номер салона, отвяжите его и подключите нужный телефон.",
+    unexpectedAction: "Отвязать и подключить другой номер",
+  },
+  unlink: {
+    action: "Отвязать WhatsApp",
+    title: "Отвязать WhatsApp?",
+    text: "AI Admin перестанет отвечать клиентам салона. Переписка на телефоне останется. Подключить снова можно в любой момент.",
+    confirm: "Да, отвязать",
+    cancel: "Оставить",
+    progress: "Отвязываем…",
+    slow: "WhatsApp отвечает дольше обычного. Ещё немного…",
+    again: {
+      title: "Начать подключение заново?",
+      text: "Мы отвяжем то, что успело подключиться, и покажем новый код.",
+      confirm: "Да, начать заново",
+      cancel: "Подождать ещё",
+    },
   },
   reconnecting: {
     title: "Восстанавливаем связь с WhatsApp",
@@ -209,18 +263,30 @@ export const texts = {
     },
   },
   reasons: {
-    unlinked: "Салон отвязали в настройках AI Admin.",
+    unlinked: "WhatsApp отвязан на странице подключения.",
     credentials_missing: "Данные подключения не найдены.",
+  } as Readonly<Record<string, string>>,
+  /** Why the connection is being restored, where more can be said than that it is. */
+  restoring: {
+    owner_lost: "Наш сервис перезапускается. WhatsApp остаётся привязан, делать ничего не нужно.",
+    service_stopped:
+      "Наш сервис перезапускается. WhatsApp остаётся привязан, делать ничего не нужно.",
+    store_unavailable: "На нашей стороне сбой, мы его устраняем. Делать ничего не нужно.",
+    proxy_unreachable:
+      "Не отвечает наш канал связи с WhatsApp. Мы знаем об этом, делать ничего не нужно.",
+    whatsapp_unreachable: "WhatsApp сейчас не отвечает. Мы пробуем снова, делать ничего не нужно.",
   } as Readonly<Record<string, string>>,
   noEntry: { title: "Не получается открыть подключение" },
   banner: {
     lost: "Нет связи с сервером. Восстанавливаем…",
+    refreshing: "Проверяем, что изменилось…",
     retryIn: (time: string) => `Повторим через ${time}`,
     retry: "Попробовать сейчас",
   },
   announce: {
     qr: "QR-код на экране. Отсканируйте его телефоном салона.",
     code: (code: string) => `Ваш код: ${code}. Введите его в WhatsApp.`,
+    unlinked: "WhatsApp отвязан. Теперь можно подключить другой телефон.",
     codeEndsSoon: "Код перестанет действовать через 15 секунд.",
     back: "Связь с сервером восстановлена.",
   },

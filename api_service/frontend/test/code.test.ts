@@ -88,7 +88,7 @@ test("looking at the QR never disturbs a running code", () => {
   const { code } = page.state;
   page.wait(5_000).act({ type: "tab-chosen", tab: "qr" });
   assert.equal(page.count("ask-qr"), 1);
-  page.say("status", { status: "qr" }).qr("one").wait(30_000);
+  page.qr("one").wait(30_000);
   assert.equal(page.state.code, code);
   assert.equal(hiddenCodeOf(page.state), code);
   page.act({ type: "code-reopened" });
@@ -104,17 +104,25 @@ test("the same code told again keeps its countdown", () => {
   assert.equal(remainingMs(page.state.code, page.state.clockOffset, page.state.now), 30_000);
 });
 
-test("a code that the server cut short goes; one that ran out stays to be renewed", () => {
-  const cut = Driver.online("pairing", ON_CODE_TAB)
-    .code()
-    .wait(5_000)
-    .say("status", { status: "idle" });
-  assert.equal(cut.state.code, null);
-  const ran = Driver.online("pairing", ON_CODE_TAB)
-    .code()
-    .wait(55_000)
-    .say("status", { status: "idle" });
-  assert.equal(codeViewOf(ran.state).kind, "code");
+for (const status of ["connecting", "queued", "qr", "qr_expired", "idle", "error"]) {
+  test(`a code that ${status} cut short says so, and a new one is one tap away`, () => {
+    const page = Driver.online("pairing", ON_CODE_TAB).code().wait(5_000).say("status", { status });
+    const view = codeViewOf(page.state);
+    assert.ok(view.kind === "code" && view.expired && view.code.isVoid);
+    assert.equal(announcementOf(page.state, texts), texts.code.voided);
+    assert.equal(hiddenCodeOf(page.state), null);
+    page.act({ type: "code-renewed" });
+    assert.deepEqual(page.effects.at(-1), { kind: "ask-code", phone: PHONE });
+    page.code("WXYZ-5678");
+    assert.equal(page.state.code?.isVoid, false);
+  });
+}
+
+test("a code that ran out is not said to have been cut short", () => {
+  const page = Driver.online("pairing", ON_CODE_TAB).code().wait(48_000);
+  page.say("status", { status: "qr" }).wait(5_000);
+  const view = codeViewOf(page.state);
+  assert.ok(view.kind === "code" && view.expired && !view.code.isVoid);
 });
 
 test("a code asked for on another device is shown here too, as a chip behind the QR", () => {
@@ -138,4 +146,48 @@ test("screen readers hear the code once, and once that it ends soon", () => {
     texts.announce.codeEndsSoon,
     texts.code.expired,
   ]);
+});
+
+test("a code asked for elsewhere comes here by itself, or the wait has an end", () => {
+  const page = Driver.online("connecting", ON_CODE_TAB).askCode();
+  page.say("pairing-code-error", { code: "REQUEST_IN_PROGRESS", message: "Уже запрашивается." });
+  assert.equal(page.state.problems.code?.message, null);
+  page.wait(15_000).code();
+  assert.equal(codeViewOf(page.state).kind, "code");
+  assert.equal(page.state.problems.code, null);
+  const other = Driver.online("connecting", ON_CODE_TAB).askCode();
+  other.say("pairing-code-error", { code: "REQUEST_IN_PROGRESS" }).wait(20_000);
+  assert.equal(other.state.problems.code?.code, "CODE_TIMEOUT");
+});
+
+test("what is unavailable is tried again by itself, a bounded number of times", () => {
+  const page = Driver.online("idle", ON_CODE_TAB).askCode();
+  for (let answer = 0; answer < 6; answer += 1) {
+    page.say("pairing-code-error", { code: "PAIRING_CODE_FAILED", cause: "SERVICE_UNAVAILABLE" });
+    page.wait(60_000);
+  }
+  assert.equal(page.count("ask-code"), 4);
+  assert.equal(page.state.problems.code?.byItself, false);
+  page.act({ type: "code-asked" });
+  assert.equal(page.count("ask-code"), 5);
+});
+
+test("a lost owner costs the running code, and a new one is asked for by itself", () => {
+  const page = Driver.online("pairing", ON_CODE_TAB).code();
+  page.say("status", { status: "error", reason: "owner_lost", code: "SERVICE_UNAVAILABLE" });
+  assert.equal(page.state.code?.isVoid, true);
+  assert.equal(page.count("ask-code"), 0);
+  page.wait(10_000);
+  assert.deepEqual(page.effects.at(-1), { kind: "ask-code", phone: PHONE });
+});
+
+test("a linker that failed is tried once more, a refused number never", () => {
+  const page = Driver.online("idle");
+  page.say("error", { code: "LINKER_FAILED" }).wait(5_000);
+  assert.equal(page.count("ask-qr"), 2);
+  page.say("error", { code: "LINKER_FAILED" }).wait(120_000);
+  assert.equal(page.count("ask-qr"), 2);
+  const refused = Driver.online("idle", ON_CODE_TAB).askCode();
+  refused.say("pairing-code-error", { code: "BAILEYS_ERROR" }).wait(120_000);
+  assert.equal(refused.count("ask-code"), 1);
 });

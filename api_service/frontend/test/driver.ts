@@ -24,6 +24,7 @@ export class Driver {
       at: START_AT,
       token: "a.b.c",
       title: null,
+      tokenEndsAt: null,
       tab: "qr",
       phoneInput: "",
       visible: true,

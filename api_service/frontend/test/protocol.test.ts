@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, STATUSES } from "../src/protocol";
-import { salonTitle } from "../src/token";
+import { readToken } from "../src/token";
 
 const QR = { qr: "ref", image: "data:image/svg+xml;base64,AA==", expiresIn: 20, serverTime: 5 };
 
@@ -58,11 +58,11 @@ function token(claims: unknown): string {
 }
 
 test("the salon's title is read from the token", () => {
-  assert.equal(salonTitle(token({ company_title: "Салон «Ромашка» ✂" })), "Салон «Ромашка» ✂");
-  assert.equal(salonTitle(token({ company_title: "  " })), null);
-  assert.equal(salonTitle(token({ company_title: 7 })), null);
-  assert.equal(salonTitle(token({ company_title: "я".repeat(500) }))?.length, 80);
+  assert.equal(readToken(token({ company_title: "Салон «Ромашка» ✂" })).title, "Салон «Ромашка» ✂");
+  assert.equal(readToken(token({ company_title: "  " })).title, null);
+  assert.equal(readToken(token({ company_title: 7 })).title, null);
+  assert.equal(readToken(token({ company_title: "я".repeat(500) })).title?.length, 80);
   for (const broken of ["", "a", "a.b", "a.%%%.c", `a.${btoa("null")}.c`, `a.${btoa("{")}.c`]) {
-    assert.equal(salonTitle(broken), null, broken);
+    assert.equal(readToken(broken).title, null, broken);
   }
 });

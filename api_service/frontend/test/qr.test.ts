@@ -21,6 +21,7 @@ test("no QR is asked for behind the code tab, nor while the page is hidden", () 
   const hidden = Driver.online("idle", { visible: false }).wait(60_000);
   assert.equal(hidden.count("ask-qr"), 0);
   hidden.act({ type: "visibility-changed", visible: true });
+  hidden.act({ type: "link-opened" }).say("status", { status: "idle" });
   assert.equal(hidden.count("ask-qr"), 1);
 });
 
@@ -113,6 +114,8 @@ test("countdowns follow the server's clock on a device whose clock is wrong", ()
 test("a device that slept sees at once that the QR is gone", () => {
   const page = Driver.online("qr").qr("one").sleep(300_000);
   assert.notEqual(qrViewOf(page.state).kind, "live");
+  assert.equal(page.count("connect"), 1);
+  page.act({ type: "link-opened" }).say("status", { status: "qr_expired" });
   assert.equal(page.count("ask-qr"), 1);
 });
 

@@ -9,6 +9,7 @@ import type { Texts } from "../texts.ru";
 import { BannerView } from "./banner";
 import { LinkForm } from "./link-form";
 import { Connected, Linking, Loading, NoEntry, Reconnecting, Refused, Stopped } from "./outcomes";
+import { Remarks } from "./remarks";
 import { Steps } from "./steps";
 
 export interface ViewProps {
@@ -36,6 +37,7 @@ export function App(props: ViewProps) {
           {screen.kind === "form" && <p class="lead">{texts.page.lead}</p>}
         </div>
         {banner !== null && <BannerView banner={banner} {...props} />}
+        {screen.kind !== "no-entry" && <Remarks {...props} />}
         <div class={withSteps(screen) ? "layout" : "layout layout--single"}>
           <div class="card" ref={card} data-screen={screen.kind}>
             <ScreenView screen={screen} {...props} />

@@ -5,11 +5,11 @@ import type { ViewProps } from "./app";
 import { Spinner } from "./icons";
 
 export function BannerView({ banner, state, texts, dispatch }: ViewProps & { banner: Banner }) {
-  if (banner.kind === "lost") {
+  if (banner.kind === "lost" || banner.kind === "refreshing") {
     return (
       <div class="banner">
         <Spinner />
-        <p>{texts.banner.lost}</p>
+        <p>{texts.banner[banner.kind]}</p>
       </div>
     );
   }

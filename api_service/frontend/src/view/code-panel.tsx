@@ -74,7 +74,12 @@ function SubmitButton({
 function Troubles({ state, texts }: ViewProps) {
   const problem = state.problems.code;
   return problem === null ? null : (
-    <ProblemNotice problem={problem} state={state} texts={texts} retryIn={texts.code.retryIn} />
+    <ProblemNotice
+      problem={problem}
+      state={state}
+      texts={texts}
+      retryIn={problem.byItself ? texts.code.retryByItself : texts.code.retryIn}
+    />
   );
 }
 
@@ -102,12 +107,8 @@ function CodeShown({ code, expired, ...props }: ViewProps & { code: Code; expire
         {texts.code.title}
       </h2>
       <p class="code__phone">{texts.code.forPhone(formatPhone(code.phone))}</p>
-      <CodeCells code={code.text} expired={expired} />
-      {expired ? (
-        <p class="code__expired">{texts.code.expired}</p>
-      ) : (
-        <CountdownBar of={code} state={state} label={texts.code.left} />
-      )}
+      <CodeCells code={code.text} standing={standingOf(expired, state.unsure)} />
+      <TimeLeft code={code} expired={expired} {...props} />
       <Troubles {...props} />
       <div class="actions">
         {expired ? (
@@ -132,9 +133,31 @@ function CodeShown({ code, expired, ...props }: ViewProps & { code: Code; expire
   );
 }
 
-function CodeCells({ code, expired }: { code: string; expired: boolean }) {
+/** How long the code can be entered, or why it cannot any more. */
+function TimeLeft({ code, expired, state, texts }: ViewProps & { code: Code; expired: boolean }) {
+  if (code.isVoid) {
+    return (
+      <div class="code__over">
+        <p class="code__expired">{texts.code.voided}</p>
+        {state.problems.code === null && <p class="code__hint">{texts.code.voidedHint}</p>}
+      </div>
+    );
+  }
+  if (expired) return <p class="code__expired">{texts.code.expired}</p>;
+  if (state.unsure) return <p class="code__hint">{texts.code.unsure}</p>;
+  return <CountdownBar of={code} state={state} label={texts.code.left} />;
+}
+
+type Standing = "live" | "expired" | "unsure";
+
+function standingOf(expired: boolean, unsure: boolean): Standing {
+  if (expired) return "expired";
+  return unsure ? "unsure" : "live";
+}
+
+function CodeCells({ code, standing }: { code: string; standing: Standing }) {
   return (
-    <p class={expired ? "cells cells--expired" : "cells"}>
+    <p class={`cells cells--${standing}`}>
       <span class="visually-hidden">{spelled(code)}</span>
       <span class="cells__row" aria-hidden="true" data-testid="code">
         {code.split("-").map((half, index) => (

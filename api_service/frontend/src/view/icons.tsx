@@ -42,24 +42,68 @@ function Phone({ children }: PictureProps) {
   );
 }
 
-export function OpenWhatsApp() {
+/** Android: the list of chats, with the three dots in its upper corner. */
+export function OpenMenu() {
   return (
     <Phone>
-      <circle class="p-accent" cx="32" cy="31" r="9.5" />
-      <path class="p-accent" d="M24.5 35.5 22 42l7-2z" />
-      <path class="p-on-accent" d="M27.5 29.5h9M27.5 33h6" />
+      <rect class="p-bar" x="18" y="8" width="28" height="9" rx="3" />
+      <Chats />
+      <circle class="p-ring" cx="41" cy="13" r="7" />
+      <path class="p-dots" d="M41 9.8v.1M41 13v.1M41 16.2v.1" />
     </Phone>
   );
 }
 
-export function LinkedDevices() {
+/** iPhone: the list of chats, with the settings in the corner of the bar below. */
+export function OpenSettings() {
   return (
     <Phone>
-      <path class="p-line" d="M22 15h12M22 21h16M22 47h14" />
-      <rect class="p-accent" x="18" y="26.5" width="28" height="14" rx="3" />
-      <rect class="p-on-accent" x="22" y="30.5" width="9" height="6" rx="1" />
-      <rect class="p-on-accent" x="34" y="30" width="4" height="7" rx="1" />
+      <rect class="p-bar" x="18" y="46" width="28" height="10" rx="3" />
+      <path class="p-line" d="M22 51h2M28.5 51h2" />
+      <Chats />
+      <circle class="p-ring" cx="41" cy="50.5" r="7" />
+      <circle class="p-gear" cx="41" cy="50.5" r="2.4" />
+      <path
+        class="p-gear"
+        d="M41 46.4v1M41 53.6v1M36.9 50.5h1M44.1 50.5h1M38.1 47.6l.7.7M43.2 52.7l.7.7M38.1 53.4l.7-.7M43.2 48.3l.7-.7"
+      />
     </Phone>
+  );
+}
+
+function Chats() {
+  return (
+    <>
+      <path class="p-chat" d="M22.5 24h.1M22.5 32h.1M22.5 40h.1" />
+      <path class="p-line" d="M28 24h13M28 32h10M28 40h13" />
+    </>
+  );
+}
+
+/** The row of the linked devices: in Android's menu, or in the iPhone's list of settings. */
+export function LinkedDevices({ inMenu }: { readonly inMenu: boolean }) {
+  return inMenu ? (
+    <Phone>
+      <rect class="p-menu" x="22" y="10" width="24" height="42" rx="3" />
+      <path class="p-line" d="M26 16h12M26 22h15M26 46.5h13" />
+      <Devices x={23.5} width={21} />
+    </Phone>
+  ) : (
+    <Phone>
+      <path class="p-line" d="M22 15h12M22 21h16M22 47h14" />
+      <Devices x={18} width={28} />
+    </Phone>
+  );
+}
+
+function Devices({ x, width }: { readonly x: number; readonly width: number }) {
+  const left = x + (width - 16) / 2;
+  return (
+    <>
+      <rect class="p-accent" x={x} y="27.5" width={width} height="14" rx="3" />
+      <rect class="p-on-accent" x={left} y="31.5" width="9" height="6" rx="1" />
+      <rect class="p-on-accent" x={left + 12} y="31" width="4" height="7" rx="1" />
+    </>
   );
 }
 
@@ -76,19 +120,20 @@ export function ScanQr() {
   );
 }
 
+/** The link at the foot of the screen, and the eight cells it leads to. */
 export function EnterCode() {
   return (
     <Phone>
-      <path class="p-line" d="M24 16h16" />
       <path
         class="p-cells"
-        d="M21 23.5h4.6v6H21zM26.8 23.5h4.6v6h-4.6zM32.6 23.5h4.6v6h-4.6zM38.4 23.5H43v6h-4.6z"
+        d="M21 17.5h4.6v6H21zM26.8 17.5h4.6v6h-4.6zM32.6 17.5h4.6v6h-4.6zM38.4 17.5H43v6h-4.6z"
       />
       <path
         class="p-cells"
-        d="M21 32.5h4.6v6H21zM26.8 32.5h4.6v6h-4.6zM32.6 32.5h4.6v6h-4.6zM38.4 32.5H43v6h-4.6z"
+        d="M21 26.5h4.6v6H21zM26.8 26.5h4.6v6h-4.6zM32.6 26.5h4.6v6h-4.6zM38.4 26.5H43v6h-4.6z"
       />
-      <rect class="p-accent" x="22" y="45" width="20" height="6" rx="3" />
+      <rect class="p-accent" x="20.5" y="43" width="23" height="9" rx="3" />
+      <path class="p-on-accent" d="M25 47.5h14" />
     </Phone>
   );
 }

@@ -1,7 +1,8 @@
 // Both ways of linking, as tabs.
 
-import { useRef } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { formatCountdown, remainingMs } from "../clock";
+import { leadingTab } from "../device";
 import { hiddenCodeOf } from "../screen";
 import type { Tab } from "../state";
 import type { ViewProps } from "./app";
@@ -12,6 +13,7 @@ export function LinkForm(props: ViewProps) {
   const { state } = props;
   return (
     <>
+      {state.note !== null && <NoteView {...props} />}
       <Tabs {...props} />
       <CodeChip {...props} />
       <div
@@ -36,9 +38,23 @@ export function LinkForm(props: ViewProps) {
   );
 }
 
-const TABS: readonly Tab[] = ["qr", "code"];
+function NoteView({ state, texts }: ViewProps) {
+  return (
+    <div class="note" tabIndex={-1} data-focus>
+      <p>
+        <strong>{texts.page.unlinked}.</strong> {texts.page.unlinkedHint} {state.note?.hint}
+      </p>
+    </div>
+  );
+}
+
+/** The way that leads on this device comes first. */
+function tabsInOrder(): readonly Tab[] {
+  return leadingTab() === "code" ? ["code", "qr"] : ["qr", "code"];
+}
 
 function Tabs({ state, texts, dispatch }: ViewProps) {
+  const [tabs] = useState(tabsInOrder);
   const list = useRef<HTMLDivElement>(null);
 
   function choose(tab: Tab): void {
@@ -47,14 +63,14 @@ function Tabs({ state, texts, dispatch }: ViewProps) {
   }
 
   function onKeyDown(event: KeyboardEvent): void {
-    const index = TABS.indexOf(state.tab);
+    const index = tabs.indexOf(state.tab);
     const wanted: Readonly<Record<string, number>> = {
       ArrowRight: index + 1,
-      ArrowLeft: index - 1 + TABS.length,
+      ArrowLeft: index - 1 + tabs.length,
       Home: 0,
-      End: TABS.length - 1,
+      End: tabs.length - 1,
     };
-    const tab = TABS[(wanted[event.key] ?? Number.NaN) % TABS.length];
+    const tab = tabs[(wanted[event.key] ?? Number.NaN) % tabs.length];
     if (tab === undefined) return;
     event.preventDefault();
     choose(tab);
@@ -62,7 +78,7 @@ function Tabs({ state, texts, dispatch }: ViewProps) {
 
   return (
     <div class="tabs" role="tablist" aria-label={texts.tabs.label} ref={list} onKeyDown={onKeyDown}>
-      {TABS.map((tab) => (
+      {tabs.map((tab) => (
         <button
           key={tab}
           id={`tab-${tab}`}

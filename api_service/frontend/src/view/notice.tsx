@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { formatCountdown } from "../clock";
 import { PROGRESS_AFTER_MS, SLOW_AFTER_MS } from "../limits";
 import type { Problem, State } from "../state";
@@ -13,15 +14,46 @@ interface ProblemNoticeProps {
 
 /** What went wrong and what to do, told to screen readers at once. */
 export function ProblemNotice({ problem, state, texts, retryIn }: ProblemNoticeProps) {
-  const { message, nextStep } = problemWords(problem, texts);
+  const { message, nextStep, steps } = problemWords(problem, texts);
   const left = problem.retryAt === null ? 0 : problem.retryAt - state.now;
+  const elsewhere = problem.code === "REQUEST_IN_PROGRESS";
   return (
-    <div class="notice" data-code={problem.code}>
+    <div
+      class={elsewhere || problem.byItself || steps.length > 0 ? "notice notice--warn" : "notice"}
+      data-code={problem.code}
+    >
       <div role="alert">
         <p class="notice__title">{message}</p>
-        {nextStep !== null && <p>{nextStep}</p>}
+        {steps.length > 0 && (
+          <ol class="notice__steps">
+            {steps.map((step) => (
+              <li key={step}>{step}</li>
+            ))}
+          </ol>
+        )}
+        {/* Who is told that the page tries by itself is not told to try. */}
+        {steps.length === 0 && nextStep !== null && !problem.byItself && <p>{nextStep}</p>}
       </div>
-      {left > 0 && <p class="notice__wait">{retryIn(formatCountdown(left))}</p>}
+      {left > 0 && !elsewhere && <p class="notice__wait">{retryIn(formatCountdown(left))}</p>}
+    </div>
+  );
+}
+
+interface RemarkProps {
+  readonly title: string;
+  readonly hint: string;
+  readonly warns?: boolean;
+  readonly children?: ComponentChildren;
+}
+
+/** Good to know, and nothing to do at once. */
+export function Remark({ title, hint, warns, children }: RemarkProps) {
+  return (
+    <div class={warns ? "remark remark--warn" : "remark"}>
+      <p>
+        <strong>{title}.</strong> {hint}
+      </p>
+      {children}
     </div>
   );
 }

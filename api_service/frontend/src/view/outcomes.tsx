@@ -9,6 +9,7 @@ import { problemWords } from "../words";
 import type { ViewProps } from "./app";
 import { Check, Link, Warning } from "./icons";
 import { Wait } from "./notice";
+import { UnlinkButton } from "./unlink";
 
 type SessionProps = ViewProps & { readonly session: Session };
 
@@ -34,7 +35,8 @@ export function Loading({ state, texts }: ViewProps) {
   );
 }
 
-export function Linking({ session, state, texts, dispatch }: SessionProps) {
+export function Linking({ session, ...props }: SessionProps) {
+  const { state, texts } = props;
   const waited = state.now - session.since;
   return (
     <div class="outcome">
@@ -47,20 +49,16 @@ export function Linking({ session, state, texts, dispatch }: SessionProps) {
       {waited >= STUCK_AFTER_MS && (
         <>
           <p>{texts.linking.stuck}</p>
-          <button
-            class="button button--quiet"
-            type="button"
-            onClick={() => dispatch({ type: "relink-asked" })}
-          >
-            {texts.linking.again}
-          </button>
+          <UnlinkButton action={texts.linking.again} question={texts.unlink.again} {...props} />
         </>
       )}
     </div>
   );
 }
 
-export function Connected({ session, state, texts }: SessionProps) {
+export function Connected({ session, ...props }: SessionProps) {
+  const { state, texts } = props;
+  const linked = unexpectedPhone(state);
   return (
     <div class="outcome">
       <Check />
@@ -69,7 +67,7 @@ export function Connected({ session, state, texts }: SessionProps) {
       {session.phone !== null && (
         <p class="outcome__phone">{texts.connected.phone(formatPhoneMasked(session.phone))}</p>
       )}
-      <UnexpectedPhone state={state} texts={texts} />
+      {linked !== null && <UnexpectedPhone linked={linked} {...props} />}
       <div class="next">
         <h3>{texts.connected.nextTitle}</h3>
         <ul>
@@ -79,20 +77,30 @@ export function Connected({ session, state, texts }: SessionProps) {
         </ul>
         <p>{texts.connected.close}</p>
       </div>
+      {linked === null && (
+        <UnlinkButton action={texts.unlink.action} question={texts.unlink} {...props} />
+      )}
     </div>
   );
 }
 
-function UnexpectedPhone({ state, texts }: Pick<ViewProps, "state" | "texts">) {
-  const linked = unexpectedPhone(state);
-  if (linked === null || state.requestedPhone === null) return null;
+function UnexpectedPhone({ linked, ...props }: ViewProps & { linked: string }) {
+  const { state, texts } = props;
   return (
-    <div class="notice notice--warn" role="alert">
-      <p class="notice__title">
-        {texts.connected.unexpected(unbroken(linked), unbroken(state.requestedPhone))}
-      </p>
-      <p>{texts.connected.unexpectedHint}</p>
-    </div>
+    <>
+      <div class="notice notice--warn" role="alert">
+        <p class="notice__title">
+          {texts.connected.unexpected(unbroken(linked), unbroken(state.requestedPhone ?? ""))}
+        </p>
+        <p>{texts.connected.unexpectedHint}</p>
+      </div>
+      <UnlinkButton
+        action={texts.connected.unexpectedAction}
+        question={texts.unlink}
+        prominent
+        {...props}
+      />
+    </>
   );
 }
 
@@ -101,17 +109,20 @@ function unbroken(phone: string): string {
   return formatPhone(phone).replace(/ /g, "\u00a0").replace(/-/g, "\u2060-\u2060");
 }
 
-export function Reconnecting({ session, state, texts }: SessionProps) {
+export function Reconnecting({ session, ...props }: SessionProps) {
+  const { state, texts } = props;
+  const why = session.reason === null ? undefined : texts.restoring[session.reason];
   return (
     <div class="outcome">
       <div class="outcome__busy">
         <Link />
       </div>
-      <Title>{session.message ?? texts.reconnecting.title}</Title>
-      <p>{session.nextStep ?? texts.reconnecting.text}</p>
+      <Title>{texts.reconnecting.title}</Title>
+      <p>{why ?? texts.reconnecting.text}</p>
       {state.now - session.since >= STUCK_AFTER_MS && (
         <p class="outcome__more">{texts.reconnecting.stuck}</p>
       )}
+      <UnlinkButton action={texts.unlink.action} question={texts.unlink} {...props} />
     </div>
   );
 }
@@ -124,10 +135,11 @@ export function Stopped({
 }: SessionProps & { status: StoppedStatus }) {
   const own = texts.stopped[status];
   const reason = session.reason === null ? undefined : texts.reasons[session.reason];
+  const title = session.reason === "unlinked" ? texts.page.unlinked : own.title;
   return (
     <div class="outcome">
       <Warning />
-      <Title>{own.title}</Title>
+      <Title>{title}</Title>
       <p>{session.message ?? reason ?? own.message}</p>
       <p>{session.nextStep ?? own.nextStep}</p>
       <button class="button" type="button" onClick={() => dispatch({ type: "relink-asked" })}>
