@@ -15,7 +15,7 @@ from api_service.app import Application, build_app
 from api_service.settings import ApiSettings
 from shared.http_server import Server, listen
 from shared.lifecycle import allow_many_descriptors, stop_on_signals
-from shared.observability import configure_logging, configure_sentry
+from shared.observability import configure_logging, configure_sentry, log_what_nobody_caught
 from shared.settings import load_settings
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +45,7 @@ async def serve(settings: ApiSettings, listener: socket.socket) -> bool:
 def main() -> None:
     settings = load_settings(ApiSettings)
     configure_logging(settings, component="api")
+    log_what_nobody_caught()
     configure_sentry(settings, component="api")
     allow_many_descriptors()
     logger = logging.getLogger("uvicorn.error")

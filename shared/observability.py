@@ -1,91 +1,34 @@
 """Logs without secrets or numbers, and Sentry with tags.
 
 Everything that is logged, by us or by a library, passes one chain of processors whose last step
-masks; a secret that slips into an error text is masked as well.
+masks; a secret that slips into an error text is masked as well. What nobody caught is logged too,
+or Python would write it to standard error as it is.
 """
 
 import logging
-import re
 import sys
-from collections.abc import Mapping, MutableMapping
-from typing import Any, Final, cast
+import threading
+from collections.abc import MutableMapping
+from types import TracebackType
+from typing import Any, cast
 
 import sentry_sdk
 import structlog
+from pydantic import SecretStr
 from sentry_sdk.integrations.logging import LoggingIntegration
 from structlog.types import EventDict, Processor
 
+from shared.masking import hide, mask, mask_event
 from shared.settings import CommonSettings, LogSettings
-
-_SECRET_NAMES: Final = re.compile(
-    r"token|secret|password|authorization|cookie|^qr$|^code$|pairing_code|api_key|user_data|dsn",
-    re.IGNORECASE,
-)
-_PHONE_NAMES: Final = re.compile(r"phone|number|jid|^pn$", re.IGNORECASE)
-_STABLE_CODE: Final = re.compile(r"[A-Z][A-Z_]+")
-_MASKS: Final = (
-    (re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*"), "<token>"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+(,\s*user\s+[\w.~+/=-]+)?"), r"\1 <masked>"),
-    (
-        re.compile(r"(?i)((?:[?&]|\b)(?:token|user_data|user_data_sign|sid|code)=)[^&\s]+"),
-        r"\1<masked>",
-    ),
-    (re.compile(r"(\w+://)[^/\s\"']+@"), r"\1<masked>@"),
-    (re.compile(r"\b[1-9A-HJ-NP-TV-Z]{4}-[1-9A-HJ-NP-TV-Z]{4}\b"), "<code>"),
-    (re.compile(r"(?:https://wa\.me/settings/linked_devices#)?\b2@[\w+/=,.-]{20,}"), "<qr>"),
-    (
-        re.compile(
-            r"(?i)([\"']?(?:token|secret|password|api_key)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;}&]+"
-        ),
-        r"\1<masked>",
-    ),
-    (
-        re.compile(
-            r"(?<!company_)(?<!ping_)(?<!self_)(?<![\d.])(?!\d{4}-\d\d-\d\d)"
-            r"\+?\d(?:[ ().\-\u00a0]{0,2}\d){9,14}(?!\d)"
-        ),
-        "<number>",
-    ),
-)
-_TOO_SHORT_FOR_A_NUMBER: Final = 5
-_PLAIN_KEYS: Final = frozenset({"timestamp", "level", "logger", "company_id", "stream_id", "port"})
-
-
-def mask_text(text: str) -> str:
-    for pattern, replacement in _MASKS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-def _mask(name: str, value: object) -> object:
-    if name in _PLAIN_KEYS:
-        return value
-    if _SECRET_NAMES.search(name) and not (
-        isinstance(value, bool) or (isinstance(value, str) and _STABLE_CODE.fullmatch(value))
-    ):
-        return "<masked>" if value else value
-    if isinstance(value, Mapping):
-        return {key: _mask(str(key), item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_mask(name, item) for item in value]
-    return _mask_scalar(name, value)
-
-
-def _mask_scalar(name: str, value: object) -> object:
-    if value is None or isinstance(value, bool | float):
-        return value
-    if _PHONE_NAMES.search(name) and len(str(value)) > _TOO_SHORT_FOR_A_NUMBER:
-        return "<number>"
-    return value if isinstance(value, int) else mask_text(str(value))
-
-
-def mask_event(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Processor for structlog: nothing secret leaves through a log line."""
-    return {name: _mask(name, value) for name, value in event.items()}
 
 
 def configure_logging(settings: LogSettings, component: str) -> None:
     """Everything to stderr, as JSON lines or for a person; standard logging joins the chain."""
+    hide(
+        value.get_secret_value()
+        for name in type(settings).model_fields
+        if isinstance(value := getattr(settings, name), SecretStr)
+    )
     shared_chain: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -124,6 +67,30 @@ def configure_logging(settings: LogSettings, component: str) -> None:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 
+def log_what_nobody_caught() -> None:
+    """Errors that end the process or a thread, and those in destructors; warnings as well."""
+    sys.excepthook = _log_last_words
+    sys.unraisablehook = _log_unraisable
+    threading.excepthook = _log_thread_end
+    logging.captureWarnings(capture=True)
+
+
+def _log_last_words(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    structlog.get_logger(__name__).critical("process_failed", exc_info=(kind, error, traceback))
+
+
+def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    structlog.get_logger(__name__).error("error_ignored", exc_info=unraisable.exc_value)
+
+
+def _log_thread_end(ended: threading.ExceptHookArgs) -> None:
+    structlog.get_logger(__name__).error("thread_failed", exc_info=ended.exc_value)
+
+
 def _component(name: str) -> Processor:
     def add(_logger: object, _method: str, event: EventDict) -> EventDict:
         event["component"] = name
@@ -159,8 +126,8 @@ def capture(error: BaseException, operation: str, **tags: str) -> None:
 
 
 def _mask_sentry(event: Any, _hint: Any) -> Any:
-    return _mask("event", cast("MutableMapping[str, object]", event))
+    return mask("event", cast("MutableMapping[str, object]", event))
 
 
 def _mask_breadcrumb(crumb: Any, _hint: Any) -> Any:
-    return _mask("crumb", cast("MutableMapping[str, object]", crumb))
+    return mask("crumb", cast("MutableMapping[str, object]", crumb))

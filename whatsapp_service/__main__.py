@@ -10,7 +10,12 @@ import structlog
 
 from shared.http_server import listen
 from shared.lifecycle import allow_many_descriptors
-from shared.observability import capture, configure_logging, configure_sentry
+from shared.observability import (
+    capture,
+    configure_logging,
+    configure_sentry,
+    log_what_nobody_caught,
+)
 from shared.settings import EXIT_CONFIGURATION, load_settings
 from whatsapp_service.app import run
 from whatsapp_service.gateway.library import LibraryRefusedError
@@ -20,6 +25,7 @@ from whatsapp_service.settings import WhatsAppSettings
 def main() -> NoReturn:
     settings = load_settings(WhatsAppSettings)
     configure_logging(settings, component="whatsapp")
+    log_what_nobody_caught()
     configure_sentry(settings, component="whatsapp")
     allow_many_descriptors()
     uvicorn_log = logging.getLogger("uvicorn.error")

@@ -9,7 +9,8 @@ from typing import Any, Final, NoReturn
 
 import structlog
 
-from shared.observability import configure_logging
+from shared.masking import hide
+from shared.observability import configure_logging, log_what_nobody_caught
 from shared.settings import LogSettings
 from whatsapp_service.gateway.library import Library, load_library
 from whatsapp_service.gateway.linker_protocol import (
@@ -54,6 +55,7 @@ class LinkerChild:
                 self._spawn(self._client.give_code(order.request, order.phone))
 
     async def _link(self, library: Library, order: Start) -> None:
+        hide([order.store_url, order.proxy_url])
         self._client = LinkingClient(library, order, self._tell)
         try:
             async with asyncio.timeout(MAX_LIFE_S):
@@ -93,5 +95,6 @@ async def _obey(descriptor: int) -> None:
 def main(descriptor: int) -> NoReturn:
     """``descriptor`` is one end of a socket pair; the WhatsApp process has the other."""
     configure_logging(LogSettings(), component="linker")
+    log_what_nobody_caught()
     asyncio.run(_obey(descriptor))
     leave(0)

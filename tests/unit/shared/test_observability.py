@@ -1,8 +1,10 @@
-"""Nothing secret leaves through a log, and what is useful stays."""
+"""What is logged by anybody passes one masking chain, and Sentry gets its tags."""
 
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,87 +14,17 @@ import structlog
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
+from shared.masking import hide
 from shared.observability import (
     capture,
     configure_logging,
     configure_sentry,
-    mask_event,
-    mask_text,
 )
 from shared.settings import CommonSettings, LogSettings
+from tests.support.processes import ROOT
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzYWxvbl9pZCI6MTAwMX0.c2lnbmF0dXJl"
-SECRETS = [
-    TOKEN,
-    "79990000001",
-    "+7 999 000-00-01",
-    "8(999)000-00-01",
-    "ABCD-1234",
-    "postgresql://ai:pa55word@db/x",
-    "redis://:pa55word@cache/0",
-    "Bearer abc.def-ghi",
-    "2@AbCdEfGhIjKlMnOpQrStUvWxYz0123456789,aaaa,bbbb",
-    "/marketplace/onboarding?token=abcdef&x=1",
-    "user_data_sign=0123456789abcdef",
-    "%2B79990000001",
-    "79990000001_1",
-    "wa79990000001",
-    "+7.999.000.00.01",
-    "Bearer pa55word, User pa55word",
-    'password="pa55word"',
-    '{"token":"pa55word"}',
-    "redis://pa55word@cache/0",
-]
-LEAKS = [
-    "pa55word",
-    "7999",
-    "999 000",
-    "999.000",
-    "999)000",
-    "ABCD-1234",
-    "eyJ",
-    "abc.def",
-    "2@Ab",
-    "abcdef",
-]
-
-
-@pytest.mark.parametrize("secret", SECRETS)
-@pytest.mark.parametrize("place", ["{}", "failed for {}: x", "https://host/a?{}", "'{}'"])
-def test_secrets_in_texts_are_masked(secret: str, place: str) -> None:
-    text = mask_text(place.format(secret if "?" not in place else f"user_data={secret}"))
-
-    assert not [leak for leak in LEAKS if leak in text]
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "79990000001",
-        ["79990000001"],
-        {"a": {"b": "79990000001"}},
-        ("x", "79990000001"),
-        79990000001,
-    ],
-)
-def test_secrets_in_structures_are_masked(value: object) -> None:
-    event = mask_event(None, "info", {"event": "x", "phone_number": value, "details": str(value)})
-
-    assert "7999" not in str(event)
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        {"event": "session_changed", "company_id": "company_1001", "status": "connected"},
-        {"event": "pairing_code_refused", "code": "RATE_LIMITED"},
-        {"event": "x", "process_id": "host-123-abc", "waiting": 1234567, "port": 3003},
-        {"event": "x", "started": "2026-11-21 05:10:00", "test_id": "ping_1764936000000_ab12"},
-        {"event": "x", "latency_ms": 3.25, "timestamp": "2026-11-21T05:00:00.000000Z"},
-    ],
-)
-def test_what_is_useful_stays(event: dict[str, Any]) -> None:
-    assert mask_event(None, "info", dict(event)) == event
+LEAKS = ["7999", "999 000", "eyJ", "pa55word"]
 
 
 @pytest.fixture
@@ -106,6 +38,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+    hide([])
 
 
 def test_a_library_and_we_share_one_masking_json_log(log: io.StringIO) -> None:
@@ -126,6 +59,61 @@ def test_a_library_and_we_share_one_masking_json_log(log: io.StringIO) -> None:
 
 def fail(text: str) -> None:
     raise ValueError(text)
+
+
+SCRIPT = """
+import gc, sys, threading, warnings
+from shared.observability import configure_logging, log_what_nobody_caught
+from shared.settings import LogSettings
+
+configure_logging(LogSettings(), component="test")
+log_what_nobody_caught()
+
+class Bad:
+    def __del__(self):
+        raise ValueError("destructor +7 999 000-00-01")
+
+def work():
+    raise ValueError("thread 79990000001")
+
+Bad()
+gc.collect()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+warnings.warn("warning of 79990000001")
+raise ValueError("last words of 79990000001 ABCD1234")
+"""
+
+
+def test_what_nobody_caught_is_masked_too() -> None:
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == 1
+    assert [line["event"] for line in lines][:2] == ["error_ignored", "thread_failed"]
+    assert lines[-1]["event"] == "process_failed"
+    for part in ("destructor", "thread", "warning of", "last words of"):
+        assert part in done.stderr
+    assert not [leak for leak in (*LEAKS, "ABCD1234") if leak in done.stderr + done.stdout]
+
+
+def test_what_the_settings_hide_is_hidden_wherever_it_stands(
+    log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", log)
+    settings = CommonSettings(
+        database_url="postgresql://ai:data%2Fpa55word@db/x", redis_url="redis://:cache-pa55word@x"
+    )
+    configure_logging(settings, component="test")
+
+    structlog.get_logger("ours").info("connecting as data/pa55word", to="x data%2Fpa55word x")
+    logging.getLogger("library").warning("AUTH cache-pa55word failed")
+
+    assert log.getvalue().count("<masked>") == 3
+    assert "pa55word" not in log.getvalue()
 
 
 class KeptEvents(Transport):
