@@ -22,7 +22,12 @@ DESKTOP_SIZE: Final = ViewportSize(width=1280, height=800)
 
 AXE: Final = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 # What a browser says of a server that is away is its own business.
-_EXPECTED_COMPLAINTS: Final = ("ERR_CONNECTION", "WebSocket connection to", "ERR_SOCKET")
+_EXPECTED_COMPLAINTS: Final = (
+    "ERR_CONNECTION",
+    "WebSocket connection to",
+    "ERR_SOCKET",
+    "ERR_INTERNET",
+)
 
 _WATCH_POLICY: Final = """
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -90,6 +95,10 @@ class OnboardingPage:
         await self.page.evaluate(AXE.read_text())
         faults: list[str] = await self.page.evaluate(_RUN_AXE)
         return faults
+
+    async def double_text(self) -> None:
+        """As somebody who reads badly sets the browser."""
+        await self.page.evaluate("document.documentElement.style.fontSize = '200%'")
 
     async def overflow_px(self) -> int:
         """How far the content sticks out of the window's width."""

@@ -8,6 +8,7 @@ from tests.browser.onboarding_page import (
     DESKTOP_SIZE,
     PHONE_SIZE,
     SMALLEST_SIZE,
+    OnboardingPage,
     PageOpener,
 )
 from tests.browser.scenes import SCENES
@@ -31,3 +32,12 @@ async def test_state_is_complete_and_accessible(
     await page.page.emulate_media(color_scheme="dark")
     assert await page.accessibility_faults() == []
     await page.screenshot(screenshots / f"{name}-dark.png")
+
+
+@pytest.mark.parametrize("name", ["qr", "code", "passkey_required", "unlink_asked"])
+async def test_text_twice_as_large_still_fits_a_phone(
+    name: str, api: ScriptedApi, phone: OnboardingPage
+) -> None:
+    await SCENES[name](api, phone)
+    await phone.double_text()
+    assert await phone.overflow_px() == 0

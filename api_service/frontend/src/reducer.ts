@@ -30,7 +30,7 @@ function apply(state: State, event: Event): State {
     case "link-gave-up":
       return gaveUp(state);
     case "network-returned":
-      return reconnectIfUnreachable(state);
+      return state.link.phase === "lost" ? awoken(state) : reconnectIfUnreachable(state);
     case "server-said":
       return applyMessage(opened(state), event.message);
     case "tab-chosen":
