@@ -3,55 +3,22 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 import psutil
 import pytest
 
-from sandbox.services.ports import free_port
 from tests.acceptance.conftest import WhatsApp
-from tests.support.api import JWT_SECRET
-from tests.support.linking_steps import LINKERS, Owner, Steps
-from tests.support.processes import ServiceProcess, Starter
+from tests.support.api_process import ApiProcess
+from tests.support.linking_steps import LINKERS, Owner, Steps, owners_of
+from tests.support.processes import Starter
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(240)
 
 
-@dataclass
-class Api:
-    """The API process; killed and started again on the same port, as by a supervisor."""
-
-    environment: dict[str, str]
-    start_process: Starter
-    process: ServiceProcess | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.environment['API_PORT']}"
-
-    def start(self) -> None:
-        self.process = self.start_process("api_service", self.environment)
-        self.process.wait_healthy(f"{self.url}/health")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-
-
 @pytest.fixture
-def api(whatsapp_environment: dict[str, str], start_process: Starter) -> Api:
-    shared = {name: whatsapp_environment[name] for name in ("DATABASE_URL", "REDIS_URL")}
-    api = Api(
-        {
-            **shared,
-            "ENVIRONMENT": "test",
-            "API_PORT": str(free_port()),
-            "JWT_SECRET": JWT_SECRET,
-            "CONNECTIONS_PER_ADDRESS_PER_MINUTE": "1000",
-        },
-        start_process,
-    )
+def api(whatsapp_environment: dict[str, str], start_process: Starter) -> ApiProcess:
+    api = ApiProcess.beside(whatsapp_environment, start_process)
     api.start()
     return api
 
@@ -64,7 +31,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 
 @pytest.fixture
-async def steps(idle_whatsapp: WhatsApp, api: Api, stack: AsyncExitStack) -> Steps:
+async def steps(idle_whatsapp: WhatsApp, api: ApiProcess, stack: AsyncExitStack) -> Steps:
     idle_whatsapp.start(LINKER_CAPACITY=str(LINKERS))
     steps = Steps(idle_whatsapp.phones)
     await steps.take(stack, api.url)
@@ -100,11 +67,11 @@ async def test_the_whatsapp_process_is_killed(
 
 
 async def test_a_request_goes_on_by_itself_when_the_whatsapp_process_is_back_at_once(
-    idle_whatsapp: WhatsApp, api: Api, stack: AsyncExitStack
+    idle_whatsapp: WhatsApp, api: ApiProcess, stack: AsyncExitStack
 ) -> None:
     """Asked before the kill and while nobody is there: one answer each, unasked."""
     idle_whatsapp.start()
-    before, after = list(Steps(idle_whatsapp.phones))[:2]
+    before, after = owners_of(idle_whatsapp.phones, 2)
     for owner in (before, after):
         await owner.phones.create_phone(owner.number)
         await owner.come(stack, api.url)
@@ -150,7 +117,7 @@ async def test_every_linker_is_killed(
 
 
 async def test_the_api_process_is_killed(
-    api: Api, stack: AsyncExitStack, steps: Steps, database_url: str
+    api: ApiProcess, stack: AsyncExitStack, steps: Steps, database_url: str
 ) -> None:
     """The pages lose their server at once and find the present state at the next one."""
     was = {owner.number: owner.status["status"] for owner in steps}

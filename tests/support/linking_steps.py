@@ -11,7 +11,7 @@ import psycopg
 
 from sandbox.whatsapp_network.control_client import ControlClient
 from sandbox.whatsapp_network.faults import FaultKind
-from shared.company_id import SalonId
+from shared.company_id import SalonId, SessionId, session_id_of
 from tests.support.api import token_for
 from tests.support.page import Page, open_page
 from tests.support.waiting import wait_until
@@ -33,6 +33,10 @@ class Owner:
     phones: ControlClient
     page: Page = field(init=False)
     told_before: int = 0
+
+    @property
+    def session(self) -> SessionId:
+        return session_id_of(self.salon)
 
     async def come(self, stack: AsyncExitStack, api_url: str) -> None:
         """Open the page, or open it again after its server was killed."""
@@ -96,6 +100,11 @@ class Owner:
         await wait_until(predicate, PATIENCE_S, f"{self.number}: {what}; told: {names}")
 
 
+def owners_of(phones: ControlClient, count: int) -> list[Owner]:
+    """Of different salons and numbers."""
+    return [Owner(SalonId(1001 + index), f"7999000000{index}", phones) for index in range(count)]
+
+
 @dataclass(eq=False)
 class Steps:
     """The steps at which something is killed."""
@@ -111,8 +120,9 @@ class Steps:
     connected: Owner = field(init=False)
 
     def __post_init__(self) -> None:
-        for index, name in enumerate(self._names()):
-            setattr(self, name, Owner(SalonId(1001 + index), f"7999000000{index}", self.phones))
+        names = self._names()
+        for name, owner in zip(names, owners_of(self.phones, len(names)), strict=True):
+            setattr(self, name, owner)
 
     def __iter__(self) -> Iterator[Owner]:
         return (getattr(self, name) for name in self._names())

@@ -1,0 +1,108 @@
+"""Redis killed under both processes, with and without its data."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import psutil
+import pytest
+
+from sandbox.services.ports import free_port
+from sandbox.services.valkey import ValkeySetup
+from tests.acceptance.conftest import WhatsApp
+from tests.support.api_process import ApiProcess
+from tests.support.linking_steps import Owner, owners_of
+from tests.support.own_servers import OwnServer, forget_data, own_valkey
+from tests.support.places import open_folder
+from tests.support.processes import Starter
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(240)
+
+HEALTHY_S = 5.0
+
+
+@dataclass
+class OwnRedis:
+    setup: ValkeySetup
+    server: OwnServer
+
+
+@pytest.fixture
+async def own_redis() -> AsyncIterator[OwnRedis]:
+    with open_folder("own-valkey") as folder:
+        setup = ValkeySetup(folder / "valkey", free_port())
+        server = own_valkey(setup)
+        await server.start()
+        try:
+            yield OwnRedis(setup, server)
+        finally:
+            await server.stop()
+
+
+@pytest.fixture
+def redis_url(own_redis: OwnRedis) -> str:
+    return own_redis.setup.url()
+
+
+@pytest.fixture
+def api(whatsapp_environment: dict[str, str], start_process: Starter) -> ApiProcess:
+    return ApiProcess.beside(whatsapp_environment, start_process)
+
+
+async def test_what_happens_while_redis_is_away_reaches_the_page(
+    whatsapp: WhatsApp, api: ApiProcess, own_redis: OwnRedis
+) -> None:
+    """First it comes back with its data, then without."""
+    api.start()
+    owners = owners_of(whatsapp.phones, 5)
+    async with AsyncExitStack() as stack:
+        for owner in owners:
+            await owner.phones.create_phone(owner.number)
+            await owner.come(stack, api.url)
+        stays, *others = owners
+        await stays.scans()
+        await stays.is_connected()
+        for leaves, comes in (others[:2], others[2:]):
+            await leaves.scans()
+            await leaves.is_connected()
+            qr = await comes.sees_qr()
+            await own_redis.server.kill()
+
+            [device] = (await leaves.phones.phone(leaves.number)).devices
+            await leaves.phones.unlink(leaves.number, device.device)
+            await comes.phones.scan(comes.number, qr)
+            await wait_until(lambda: api.answers("/health/pubsub?timeout=500", 503), 10)
+            if leaves is others[2]:
+                forget_data(own_redis.setup)
+            await own_redis.server.start()
+            back = time.monotonic()
+
+            await wait_until(lambda: api.answers("/health/pubsub?timeout=1000", 200), HEALTHY_S)
+            assert time.monotonic() - back < HEALTHY_S
+            await leaves.has_status("logged_out")
+            await comes.is_connected()
+            await stays.has_status("connected")
+        for owner in owners:
+            assert "owner_lost" not in {status.get("reason") for status in _statuses(owner)}
+
+
+async def test_a_stop_while_redis_does_not_answer_is_bounded(
+    idle_whatsapp: WhatsApp, own_redis: OwnRedis
+) -> None:
+    process = idle_whatsapp.start(SHUTDOWN_TIMEOUT_S="1")
+    await idle_whatsapp.link_by_qr(owners_of(idle_whatsapp.phones, 1)[0].session, "79990000001")
+    server = psutil.Process(own_redis.server.server.pid)
+    server.suspend()
+    try:
+        started = time.monotonic()
+        assert process.terminate(timeout_s=10) == 0
+        assert time.monotonic() - started < 6
+    finally:
+        server.resume()
+    assert "stop_cut_short" in [line["event"] for line in process.log_events()]
+
+
+def _statuses(owner: Owner) -> list[dict[str, str]]:
+    return owner.page.all("status")
