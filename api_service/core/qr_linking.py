@@ -25,7 +25,13 @@ from shared.messages.snapshot import LiveQr
 from shared.messages.status import SessionStatus
 
 _UNDER_WAY: Final = {SessionStatus.QUEUED, SessionStatus.PAIRING, SessionStatus.LINKING}
-_NOBODYS_FAULT: Final = {ErrorCode.ALREADY_CONNECTED, ErrorCode.LINKER_QUEUE_FULL}
+_NOBODYS_FAULT: Final = {
+    ErrorCode.ALREADY_CONNECTED,
+    ErrorCode.LINKER_QUEUE_FULL,
+    # One salon's own trouble, which must not close the door to all others.
+    ErrorCode.PROXY_UNREACHABLE,
+    ErrorCode.PASSKEY_REQUIRED,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sandbox.services.ports import LOOPBACK
 HANDSHAKE_S: Final = 10.0
 DIAL_S: Final = 5.0
 CLIENTS_MAX: Final = 500
+LINGER_S: Final = 2.0
 PIECE_BYTES: Final = 65_536
 
 
@@ -159,7 +160,7 @@ class ProxyServer:
 
 
 async def _carry(inside: Stream, outside: Stream) -> None:
-    """Both ways, until either side ends."""
+    """Both ways, until either side ends; what the other still says meanwhile is carried, too."""
     try:
         ways = [
             asyncio.create_task(_pour(inside[0], outside[1])),
@@ -167,6 +168,7 @@ async def _carry(inside: Stream, outside: Stream) -> None:
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ways, timeout=LINGER_S)
         finally:
             for way in ways:
                 way.cancel()
@@ -180,6 +182,7 @@ async def _pour(source: asyncio.StreamReader, drain: asyncio.StreamWriter) -> No
         while piece := await source.read(PIECE_BYTES):
             drain.write(piece)
             await drain.drain()
+        drain.write_eof()
 
 
 async def _hang_up(writer: asyncio.StreamWriter) -> None:

@@ -1,5 +1,6 @@
 """Salons behind a proxy: nothing ever goes past it, and a dead one is told as what it is."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -34,9 +35,10 @@ async def own_proxy() -> AsyncIterator[ProxyServer]:
         yield proxy
 
 
-def command(whatsapp: WhatsApp, *arguments: str, text: str = "") -> str:
+async def command(whatsapp: WhatsApp, *arguments: str, text: str = "") -> str:
     """What the operator's command prints."""
-    done = subprocess.run(  # noqa: S603 - our own command line
+    done = await asyncio.to_thread(
+        subprocess.run,
         [sys.executable, "-m", "whatsapp_service.proxies", *arguments],
         cwd=ROOT,
         env={"DATABASE_URL": whatsapp.environment["DATABASE_URL"]},
@@ -47,6 +49,11 @@ def command(whatsapp: WhatsApp, *arguments: str, text: str = "") -> str:
         check=True,
     )
     return done.stdout
+
+
+async def start(whatsapp: WhatsApp, **environment: str) -> None:
+    """In a thread, as all that waits here: the proxies run on the test's own event loop."""
+    await asyncio.to_thread(whatsapp.start, **environment)
 
 
 async def assert_all_went_through(whatsapp: WhatsApp, *proxies: ProxyServer) -> None:
@@ -60,7 +67,7 @@ async def test_linking_and_the_linked_session_go_through_the_default_proxy(
     idle_whatsapp: WhatsApp, proxy: ProxyServer, scheme: str
 ) -> None:
     whatsapp = idle_whatsapp
-    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url(scheme))
+    await start(whatsapp, WHATSAPP_PROXY_URL=proxy.url(scheme))
 
     await whatsapp.link_by_qr(SALON, PHONE)
     assert proxy.carried.tunnels == 3  # pairing, first login in the child, the session
@@ -69,7 +76,7 @@ async def test_linking_and_the_linked_session_go_through_the_default_proxy(
     await whatsapp.phones.drop(PHONE)
     await whatsapp.bus.event(Connected, SALON, after=seen)
     await assert_all_went_through(whatsapp, proxy)
-    assert whatsapp.process.terminate() == 0
+    assert await asyncio.to_thread(whatsapp.process.terminate) == 0
     assert all(secret not in log for log in whatsapp.logs for secret in ("example.com", "pass"))
 
 
@@ -77,7 +84,7 @@ async def test_a_proxy_at_fault_is_its_own_error_and_nothing_goes_past_it(
     idle_whatsapp: WhatsApp, proxy: ProxyServer
 ) -> None:
     whatsapp = idle_whatsapp
-    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url("socks5h"))
+    await start(whatsapp, WHATSAPP_PROXY_URL=proxy.url("socks5h"))
 
     for fault in (ProxyFault.HANGS, ProxyFault.REFUSES_CREDENTIALS, ProxyFault.FORBIDS):
         proxy.fault = fault
@@ -104,7 +111,7 @@ async def test_a_proxy_that_dies_while_a_session_runs_is_told_and_the_session_co
     idle_whatsapp: WhatsApp, proxy: ProxyServer
 ) -> None:
     whatsapp = idle_whatsapp
-    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url("http"))
+    await start(whatsapp, WHATSAPP_PROXY_URL=proxy.url("http"))
     await whatsapp.link_by_qr(SALON, PHONE)
     seen = len(whatsapp.bus.events)
 
@@ -121,16 +128,40 @@ async def test_a_proxy_that_dies_while_a_session_runs_is_told_and_the_session_co
     await assert_all_went_through(whatsapp, proxy)
 
 
+async def test_a_salon_that_hangs_in_a_silent_proxy_is_moved_to_another(
+    idle_whatsapp: WhatsApp, proxy: ProxyServer, own_proxy: ProxyServer
+) -> None:
+    whatsapp = idle_whatsapp
+    await command(whatsapp, "set", SALON, proxy.url("socks5"))
+    await start(whatsapp, PROXY_FOLLOW_S="0.2")
+    await whatsapp.link_by_qr(SALON, PHONE)
+    seen = len(whatsapp.bus.events)
+
+    proxy.fault = ProxyFault.HANGS
+    await proxy.drop()
+    await whatsapp.bus.event(
+        StatusChanged,
+        SALON,
+        where=lambda event: event.reason == Reason.PROXY_UNREACHABLE,
+        after=seen,
+    )
+    await command(whatsapp, "set", SALON, own_proxy.url("socks5"))
+
+    await whatsapp.bus.event(Connected, SALON, after=seen)
+    await assert_all_went_through(whatsapp, proxy, own_proxy)
+    assert (await whatsapp.health(SALON))["connected"] is True
+
+
 async def test_a_salon_has_its_own_way_which_outlives_a_restart(
     idle_whatsapp: WhatsApp, proxy: ProxyServer, own_proxy: ProxyServer
 ) -> None:
     whatsapp = idle_whatsapp
     secret = own_proxy.url("http", OTHER_LOGIN)
-    assert OTHER_LOGIN.password not in command(whatsapp, "set", SALON, text=f"{secret}\n")
-    command(whatsapp, "direct", OTHER_SALON)
-    shown = command(whatsapp, "list")
+    assert OTHER_LOGIN.password not in await command(whatsapp, "set", SALON, text=f"{secret}\n")
+    await command(whatsapp, "direct", OTHER_SALON)
+    shown = await command(whatsapp, "list")
     assert shown == f"{SALON} http://***@127.0.0.1:{own_proxy.port}\n{OTHER_SALON} direct\n"
-    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url("socks5"))
+    await start(whatsapp, WHATSAPP_PROXY_URL=proxy.url("socks5"))
 
     await whatsapp.link_by_qr(SALON, PHONE)
     assert (own_proxy.carried.tunnels, proxy.carried.tunnels) == (3, 0)
@@ -138,14 +169,14 @@ async def test_a_salon_has_its_own_way_which_outlives_a_restart(
     assert (await whatsapp.phones.stats()).handshakes == 6
     assert (own_proxy.carried.tunnels, proxy.carried.tunnels) == (3, 0)
 
-    whatsapp.process.terminate()
+    await asyncio.to_thread(whatsapp.process.terminate)
     seen = len(whatsapp.bus.events)
-    whatsapp.start(WHATSAPP_PROXY_URL=proxy.url("socks5"), PROXY_FOLLOW_S="0.2")
+    await start(whatsapp, WHATSAPP_PROXY_URL=proxy.url("socks5"), PROXY_FOLLOW_S="0.2")
     await whatsapp.bus.event(Connected, SALON, after=seen)
     await whatsapp.bus.event(Connected, OTHER_SALON, after=seen)
     assert (own_proxy.carried.tunnels, proxy.carried.tunnels) == (4, 0)
 
-    command(whatsapp, "clear", SALON)
+    await command(whatsapp, "clear", SALON)
 
     async def online_through_the_default() -> bool:
         online = (await whatsapp.phones.stats()).online_devices == 2

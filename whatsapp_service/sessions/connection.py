@@ -75,7 +75,7 @@ class Connection:
             route = await session.services.routes.of(session.session_id)
         except StoreUnavailableError:
             _log.warning("credentials_not_readable")
-            self._retry()
+            self._not_opened(Reason.STORE_UNAVAILABLE)
             return
         except UnusableRouteError:
             self._not_opened(Reason.PROXY_UNREACHABLE)

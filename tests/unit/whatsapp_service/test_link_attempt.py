@@ -34,6 +34,7 @@ from whatsapp_service.sessions.link_attempt import (
 )
 from whatsapp_service.sessions.linker import Linker
 from whatsapp_service.sessions.linker_pool import LinkerPool
+from whatsapp_service.sessions.routes import UnusableRouteError
 from whatsapp_service.store.directory import Directory, StoreUnavailableError
 from whatsapp_service.store.link_attempts import RecordedAttempt, StoredKey
 
@@ -291,3 +292,22 @@ async def test_silence_before_the_first_qr_means_that_whatsapp_is_away(
     trial: Trial,
 ) -> None:
     await trial.heard(AttemptOver(Reason.WHATSAPP_UNREACHABLE))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (StoreUnavailableError(), Reason.STORE_UNAVAILABLE),
+        (UnusableRouteError(), Reason.PROXY_UNREACHABLE),
+    ],
+)
+async def test_who_cannot_learn_the_way_does_not_connect(
+    trouble: Exception, reason: Reason
+) -> None:
+    trial = Trial()
+    trial.trouble = trouble
+
+    await trial.attempt.run()
+
+    assert trial.news[-1] == AttemptOver(reason)
+    assert trial.linkers == []
