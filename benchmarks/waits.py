@@ -60,7 +60,8 @@ addEventListener("submit", () => (seen.asked ??= now()), true);
 """Notes the frame after the change with which something is there: then it is painted."""
 
 
-_numbers = itertools.count(1)
+_numbers = itertools.count(500_001)
+"""Other salons than those of `tests.support.abandonment`, which count from 1."""
 
 
 @dataclass

@@ -1,11 +1,13 @@
 """What the running system holds, counted from outside and by its own gauges."""
 
 import asyncio
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
 from math import inf
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx2
 import psutil
@@ -21,12 +23,19 @@ MEMORY_TOLERANCE: Final = 0.10
 POOL_TOLERANCE: Final = 10
 """A pool of Redis connections keeps as many as were ever used at once."""
 SPARE_LINKERS: Final = 1
+IDLE_OF_THE_LIBRARY: Final = 2
+"""Connections to Postgres that the library keeps for each client, at most."""
 OURS: Final = "holdings"
 DATABASE_POOLS: Final = {"api-service": 2, "whatsapp-service": 2, "whatsapp-service credentials": 3}
 """Each grows to its bound and shrinks after two minutes; `SMALL_POOLS` makes the bounds these."""
 SMALL_POOLS: Final = {"DATABASE_POOL_SIZE": "2"}
 
+SPARE_THREADS_OF_GO: Final = 4
+"""Its runtime keeps as many as ever ran at once; without a session it runs nothing."""
+
 Counts = dict[str, float]
+
+_NUMBER: Final = re.compile(r"\d+")
 
 _GAUGES: Final = {
     "api": ("realtime_transports", "realtime_rooms", "realtime_tasks", "requests_waiting"),
@@ -57,7 +66,7 @@ async def count(system: System) -> Counts:
         ("api", system.api_pid, system.api_url),
         ("whatsapp", system.whatsapp_pid, system.whatsapp_url),
     ):
-        counts.update(_of_process(name, psutil.Process(pid), _port(system.redis_url)))
+        counts.update(_of_process(name, psutil.Process(pid), system))
         counts.update(_of_gauges(name, await gauges(url)))
     counts.update(await _of_redis(system.redis_url))
     counts.update(await asyncio.to_thread(_of_postgres, system.database_url))
@@ -114,6 +123,11 @@ def _allowed(name: str, before: Counts) -> float:
         return round(was * (1 + MEMORY_TOLERANCE), 1)
     if kind == "pooled Redis connections":
         return was + POOL_TOLERANCE
+    sessions = before.get("whatsapp: sessions", 0)
+    if name == "whatsapp: threads" and sessions:
+        return was + SPARE_THREADS_OF_GO
+    if name == "postgres: connections of the library":
+        return max(was, IDLE_OF_THE_LIBRARY * sessions)
     if name.startswith("postgres: connections of "):
         return max(was, DATABASE_POOLS.get(name.removeprefix("postgres: connections of "), 0))
     return was
@@ -129,8 +143,9 @@ def _under_way(now: Counts, linked: int) -> list[str]:
     return busy
 
 
-def _of_process(name: str, process: psutil.Process, redis_port: int) -> Counts:
+def _of_process(name: str, process: psutil.Process, system: System) -> Counts:
     """Sockets to Redis and Postgres are counted apart: they belong to pools."""
+    redis_port, postgres_port = _port(system.redis_url), _port(system.database_url)
     with process.oneshot():
         pooled = Counter(
             connection.raddr.port
@@ -139,7 +154,9 @@ def _of_process(name: str, process: psutil.Process, redis_port: int) -> Counts:
         )
         return {
             f"{name}: threads": process.num_threads(),
-            f"{name}: descriptors but Redis's": process.num_fds() - pooled[redis_port],
+            f"{name}: descriptors but pools'": (
+                process.num_fds() - pooled[redis_port] - pooled[postgres_port]
+            ),
             f"{name}: pooled Redis connections": pooled[redis_port],
             f"{name}: child processes": len(process.children(recursive=True)),
             f"{name}: memory, MB": round(process.memory_info().rss / 1e6, 1),
@@ -171,7 +188,8 @@ async def _of_redis(url: str) -> Counts:
         secrets = [key async for key in redis.scan_iter(match="whatsapp:session:*:*")]
         groups = await redis.xinfo_groups(keys.COMMANDS) if keys.COMMANDS in lasting else []
         subscribers = await redis.pubsub_numsub(keys.EVENTS_CHANNEL, keys.HEALTH_CHANNEL)
-    counts: Counts = {f"redis: lasting key {key}": 1 for key in lasting}
+    kinds = Counter(_NUMBER.sub("…", key) for key in lasting)
+    counts: Counts = {f"redis: lasting {kind}": number for kind, number in kinds.items()}
     counts["redis: secrets"] = len(secrets)
     counts["redis: commands in hand"] = sum(int(group["pending"]) for group in groups)
     counts["redis: consumers of commands"] = sum(int(group["consumers"]) for group in groups)
@@ -190,4 +208,6 @@ def _of_postgres(url: str) -> Counts:
 
 
 def _port(url: str) -> int:
-    return int(url.rpartition(":")[2].partition("/")[0])
+    port = urlsplit(url).port
+    assert port is not None
+    return port
