@@ -144,13 +144,16 @@ def _under_way(now: Counts, linked: int) -> list[str]:
 
 
 def _of_process(name: str, process: psutil.Process, system: System) -> Counts:
-    """Sockets to Redis and Postgres are counted apart: they belong to pools."""
+    """Sockets to Redis and Postgres are counted apart: they belong to pools.
+
+    One that Redis has closed is still its pool's, until the next who takes it opens it anew.
+    """
     redis_port, postgres_port = _port(system.redis_url), _port(system.database_url)
     with process.oneshot():
         pooled = Counter(
             connection.raddr.port
             for connection in process.net_connections("tcp")
-            if connection.raddr and connection.status == psutil.CONN_ESTABLISHED
+            if connection.raddr
         )
         return {
             f"{name}: threads": process.num_threads(),
