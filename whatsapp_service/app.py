@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Final
 
 import structlog
@@ -37,7 +37,6 @@ _log = structlog.get_logger(__name__)
 
 CREDENTIAL_POOL_SIZE: Final = 3
 FLUSH_S: Final = 3.0
-RETRY_S: Final = 2.0
 
 
 async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
@@ -80,9 +79,8 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
                 watch_routes(services.routes, supervisor, settings.proxy_follow_s), "route watch"
             )
             consumer = CommandConsumer(redis, process_id, supervisor.handle, supervisor.refuse)
-            working.start(
-                _work(supervisor, pool, consumer, settings.store_url, prepared), "sessions"
-            )
+            preparation = prepare_store(pool, credentials, settings.store_url)
+            working.start(_work(supervisor, pool, consumer, preparation, prepared), "sessions")
             _log.info("whatsapp_service_started", process_id=process_id)
             await _first_of(stop, working.failed)
             _log.info("whatsapp_service_stopping")
@@ -112,11 +110,11 @@ async def _work(
     supervisor: Supervisor,
     pool: LinkerPool,
     consumer: CommandConsumer,
-    store_url: str,
+    preparation: Coroutine[None, None, None],
     prepared: asyncio.Event,
 ) -> None:
     """Commands are taken once the store is there; a salon never waits for others' restoring."""
-    await prepare_store(pool, store_url, retry_s=RETRY_S)
+    await preparation
     prepared.set()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(pool.run(), name="linker pool")
