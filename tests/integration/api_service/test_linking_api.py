@@ -136,10 +136,10 @@ async def test_waiting_in_the_queue_is_no_failure(api: RunningApi, whatsapp: Wha
 async def test_five_failures_open_the_breaker_for_every_process(
     api: RunningApi, settings: ApiSettings, whatsapp: WhatsAppSide
 ) -> None:
-    await asyncio.gather(*(api.post_qr(token_for(1001 + n)) for n in range(5)))
-    asked = len(whatsapp.commands)
-
     async with running_api(settings) as other:
+        await asyncio.gather(*(api.post_qr(token_for(1001 + n)) for n in range(5)))
+        asked = len(whatsapp.commands)
+
         refused = await other.post_qr(token_for(2001))
         assert refused.status_code == 503
         body = refused.json()
