@@ -19,6 +19,7 @@ from sandbox.whatsapp_network.control_client import ControlClient
 from shared.bus import keys
 
 LOOK_EVERY_S: Final = 0.5
+STEADY_LOOKS: Final = 7
 MEMORY_TOLERANCE: Final = 0.10
 POOL_TOLERANCE: Final = 10
 """A pool of Redis connections keeps as many as were ever used at once."""
@@ -84,14 +85,27 @@ async def settled(
     Raises AssertionError with a table of everything when that takes longer.
     """
     deadline = time.monotonic() + timeout_s
+    tasks: list[float] = []
     while True:
         now = await count(system)
+        tasks.append(now["api: asyncio tasks"])
         complaints = _under_way(now, linked) + (grown(before, now) if before else [])
+        if before is None and not _steady(tasks):
+            complaints.append("api: asyncio tasks")
         if not complaints:
             return now
         if time.monotonic() > deadline:
             raise AssertionError(f"not settled: {complaints}\n{table(before or now, now)}")
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _steady(tasks: list[float]) -> bool:
+    """The engine's pings of pages that have left end only when they are due, within 15 s.
+
+    A base line that held them would hide as many leaked tasks.
+    """
+    lately = tasks[-STEADY_LOOKS:]
+    return len(lately) == STEADY_LOOKS and lately == sorted(lately)
 
 
 def without(counts: Counts, prefix: str) -> Counts:
