@@ -54,7 +54,7 @@ const look = () => {
 };
 const everything = { attributes: true, characterData: true, childList: true, subtree: true };
 new MutationObserver(look).observe(document, everything);
-addEventListener("load", look, true);
+document.addEventListener("load", look, true);  // it never reaches the window
 addEventListener("submit", () => (seen.asked ??= now()), true);
 """
 """Notes the frame after the change with which something is there: then it is painted."""
