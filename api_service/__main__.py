@@ -12,6 +12,7 @@ import uvicorn
 import uvloop
 
 from api_service.app import Application, build_app
+from api_service.realtime.websocket import WebSocketProtocol
 from api_service.settings import ApiSettings
 from shared.http_server import Server, listen
 from shared.lifecycle import allow_many_descriptors, stop_on_signals
@@ -61,6 +62,7 @@ def uvicorn_config(app: Application, settings: ApiSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app.asgi,
         http="httptools",
+        ws=WebSocketProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -67,7 +67,7 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError:
             raise AppError(ErrorCode.TOKEN_EXPIRED) from None
-        except (jwt.InvalidTokenError, ValueError):
+        except (jwt.InvalidTokenError, ValueError, OverflowError, RecursionError):
             raise AppError(ErrorCode.TOKEN_INVALID) from None
         return _registration(claims)
 

@@ -27,6 +27,7 @@ MAX_PACKET_BYTES: Final = 16 * 1024
 MAX_DRAINED_BYTES: Final = 2 * 1024 * 1024
 _SEPARATOR: Final = "\x1e"
 _RESERVED: Final = frozenset({"connect", "disconnect", "connect_error", "error"})
+_BAD_REQUEST: Final = 400
 _UNSUPPORTED_DATA: Final = 1003
 """RFC 6455, 7.4.1."""
 
@@ -39,15 +40,18 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await self._engine(scope, _checked_frames(receive), send)
+            await self._engage(scope, _checked_frames(receive), send)
         elif scope["method"] == "POST":
             await self._post(scope, receive, send)
         else:
             await self._poll(scope, receive, send)
 
+    async def _engage(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._engine(scope, receive, _noting_refusals(send))
+
     async def _poll(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A page that gives up its poll has gone; the engine would hold it until a ping fails."""
-        polling = asyncio.ensure_future(self._engine(scope, _replayed(b""), send))
+        polling = asyncio.ensure_future(self._engage(scope, _replayed(b""), send))
         leaving = asyncio.ensure_future(_wait_for_leave(receive))
         try:
             await asyncio.wait({polling, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -65,7 +69,7 @@ class Gate:
         elif fault := _fault_of_payload(body):
             await _refuse(send, 400, fault)
         else:
-            await self._engine(scope, _replayed(body), send)
+            await self._engage(scope, _replayed(body), send)
 
 
 def _checked_frames(receive: Receive) -> Receive:
@@ -83,6 +87,21 @@ def _checked_frames(receive: Receive) -> Receive:
         return {"type": "websocket.disconnect", "code": _UNSUPPORTED_DATA}
 
     return next_frame
+
+
+def _noting_refusals(send: Send) -> Send:
+    """An origin, a version or a session that the engine does not know; it tells nobody but them."""
+    accepted = False
+
+    async def note(message: Message) -> None:
+        nonlocal accepted
+        accepted |= message["type"] == "websocket.accept"
+        status = message.get("status", 0)
+        if status == _BAD_REQUEST or (message["type"] == "websocket.close" and not accepted):
+            _log.info("socket_transport_refused")
+        await send(message)
+
+    return note
 
 
 async def _wait_for_leave(receive: Receive) -> None:

@@ -151,6 +151,7 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
         try:
             phone = parse_phone(arguments[0].get("phoneNumber"))
         except AppError as refusal:
+            _log.info("phone_refused", code=refusal.code)
             await self._tell(connection.sid, refused(refusal))
             return True
         work = self._settle(connection, partial(self._give_code, connection, phone), refused)

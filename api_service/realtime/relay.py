@@ -3,6 +3,7 @@
 from typing import Final
 
 import socketio
+import structlog
 from prometheus_client import Counter
 
 from api_service.core.activity import Activity
@@ -18,6 +19,7 @@ from shared.company_id import SessionId, salon_id_of
 from shared.errors import AppError, ErrorCode
 from shared.messages.events import AnySessionEvent
 
+_log = structlog.get_logger(__name__)
 _relayed = Counter("realtime_relayed_total", "Events told to pages", ["event"])
 
 NAMESPACE: Final = "/marketplace"
@@ -54,6 +56,7 @@ class Relay:
         audience.told += 1
         audience.owner_lost = False
         if now_ms() - event.timestamp > NEWS_MS:
+            _log.info("event_is_no_news", company_id=event.company_id, type=event.type)
             await self._tell_present(event.company_id)
         elif (told := payloads.of_event(event)) is not None:
             await self._emit(told, _room(event.company_id))

@@ -23,6 +23,7 @@ RELEASE_S: Final = 1.0
 
 def make_server(origins: AllowedOrigins) -> socketio.AsyncServer:
     """Loggers are given, or the library would write to stderr past our masking."""
+    logging.getLogger("engineio").addFilter(_is_no_refusal)
     return socketio.AsyncServer(
         async_mode="asgi",
         namespaces=[NAMESPACE],
@@ -36,6 +37,11 @@ def make_server(origins: AllowedOrigins) -> socketio.AsyncServer:
         logger=logging.getLogger("socketio"),
         engineio_logger=logging.getLogger("engineio"),
     )
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    """The engine logs the first of a kind, with what the client sent; the gate logs each."""
+    return "further occurrences of this error" not in str(record.msg)
 
 
 def rooms(server: socketio.AsyncServer) -> int:

@@ -45,15 +45,29 @@ def as_app_error(error: Exception) -> AppError:
     return AppError(ErrorCode.INTERNAL_ERROR)
 
 
-async def answer_error(_request: Request, error: Exception) -> Response:
-    return json_error(as_app_error(error))
+async def answer_error(request: Request, error: Exception) -> Response:
+    refusal = as_app_error(error)
+    _note(request, refusal)
+    return json_error(refusal)
 
 
-async def answer_http_exception(_request: Request, error: Exception) -> Response:
+async def answer_http_exception(request: Request, error: Exception) -> Response:
     """What the router itself refuses: unknown paths and methods."""
     assert isinstance(error, HTTPException)
     code = ErrorCode.NOT_FOUND if error.status_code == 404 else ErrorCode.INVALID_REQUEST  # noqa: PLR2004 - the HTTP status itself
+    _note(request, AppError(code))
     return json_answer(error_body(AppError(code)), error.status_code, error.headers)
+
+
+def _note(request: Request, refusal: AppError) -> None:
+    """By route, never by path: what is wrong may stand in it. Failures of ours are logged as such.
+
+    An unknown address is no news: strangers try them all day.
+    """
+    route = getattr(request.scope.get("route"), "path", None)
+    if refusal.http_status < 500:  # noqa: PLR2004 - HTTP server errors
+        log = _log.info if route else _log.debug
+        log("request_refused", route=route, code=refusal.code)
 
 
 HANDLED = (AppError, DatabaseError, BusError, TimeoutError)

@@ -17,6 +17,7 @@ from shared.errors import AppError, ErrorCode
 from shared.messages.status import SessionStatus
 from shared.texts import status_text
 
+_STATUS: Final = "/marketplace/api/status/"
 ASK_AGAIN_S: Final = 5
 """While the salon waits in the queue."""
 
@@ -31,7 +32,7 @@ class LinkingApi:
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/marketplace/api/qr", self._qr, methods=["POST"]),
-            Route("/marketplace/api/status/{session_id:path}", self._status),
+            Route(f"{_STATUS}{{session_id:path}}", self._status),
         ]
 
     async def _qr(self, request: Request) -> JSONResponse:
@@ -56,7 +57,7 @@ class LinkingApi:
     async def _status(self, request: Request) -> JSONResponse:
         """``connected`` only while the WhatsApp connection is open and logged in."""
         registration = self._registration(request)
-        session_id = parse_session_id(request.path_params["session_id"])
+        session_id = parse_session_id(request.scope["path"].removeprefix(_STATUS))
         if session_id != registration.session_id:
             raise AppError(ErrorCode.FORBIDDEN)
         state = await self._snapshots.present_state(session_id)

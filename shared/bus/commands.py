@@ -21,6 +21,7 @@ _handled = Counter("bus_commands_total", "Commands taken from the stream", ["out
 READ_BLOCK_MS: Final = 2_000
 ABANDONED_AFTER_MS: Final = 45_000
 MAX_FAILURES: Final = 5
+BURIED_LENGTH: Final = 4_096
 MAX_CONCURRENT: Final = 200
 REMEMBER_DONE_S: Final = 600
 PAUSE_AFTER_ERROR_S: Final = 0.5
@@ -149,6 +150,7 @@ class CommandConsumer:
             await self._acknowledge(stream_id)
             return "duplicate"
         if command.is_expired():
+            _log.info("bus_command_expired", stream_id=stream_id, company_id=command.company_id)
             await self._refuse(command, ErrorCode.COMMAND_EXPIRED)
             await self._finish(stream_id, command)
             return "expired"
@@ -200,11 +202,15 @@ class CommandConsumer:
         await self._redis.xack(keys.COMMANDS, keys.COMMANDS_GROUP, stream_id)
 
     async def _bury(self, stream_id: str, fields: dict[str, str]) -> None:
-        """Move to the dead-letter stream, from which an operator can replay."""
+        """Move to the dead-letter stream, from which an operator can replay.
+
+        What is longer than any command is cut: the stream is bounded by entries, not by bytes.
+        """
+        kept = {name[:BURIED_LENGTH]: text[:BURIED_LENGTH] for name, text in fields.items()}
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.xadd(
                 keys.COMMANDS_DEAD,
-                cast("Any", {**fields, "from": stream_id}),
+                cast("Any", {**kept, "from": stream_id}),
                 maxlen=keys.COMMANDS_DEAD_MAX_LENGTH,
             )
             pipe.xack(keys.COMMANDS, keys.COMMANDS_GROUP, stream_id)

@@ -60,12 +60,20 @@ class EventSubscriber:
             newest = await self._redis.xrevrange(keys.EVENTS_LOG, count=1)
             self._last_id = str(newest[0][0]) if newest else "0-0"
             return
+        await self._distrust_future()
         while entries := await self._redis.xrange(
             keys.EVENTS_LOG, min=f"({self._last_id}", count=CATCH_UP_BATCH
         ):
             for stream_id, fields in entries:
                 await self._take(cast("dict[str, str]", fields).get("event", ""))
                 self._last_id = str(stream_id)
+
+    async def _distrust_future(self) -> None:
+        """A place that the log has not reached is no place: another log, or a false event."""
+        newest = await self._redis.xrevrange(keys.EVENTS_LOG, count=1)
+        if newest and _place(str(newest[0][0])) < _place(self._last_id or ""):
+            _log.warning("bus_log_place_unknown")
+            self._last_id = str(newest[0][0])
 
     async def _on_message(self, _channel: str, payload: str) -> None:
         await self._take(payload)
@@ -93,10 +101,15 @@ class EventSubscriber:
         newest_epoch = self._epochs.get(event.company_id, 0)
         if event.epoch < newest_epoch:
             _dropped.labels(why="stale").inc()
+            _log.warning("bus_event_stale", company_id=event.company_id, epoch=event.epoch)
             return False
         _remember(self._seen, event.event_id, None, REMEMBERED_EVENTS)
         _remember(self._epochs, event.company_id, event.epoch, REMEMBERED_SESSIONS)
         return True
+
+
+def _place(stream_id: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in stream_id.split("-"))
 
 
 def _remember(memory: OrderedDict[K, V], key: K, value: V, limit: int) -> None:

@@ -10,9 +10,12 @@ from shared.clock import now_ms
 from shared.company_id import SESSION_ID_PATTERN, SessionId
 
 SessionIdField = Annotated[SessionId, StringConstraints(pattern=SESSION_ID_PATTERN, max_length=23)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Identifier = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 PhoneDigits = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{9,14}$")]
-EpochMs = Annotated[int, Field(ge=0)]
+EpochMs = Annotated[int, Field(ge=0, le=253_402_300_799_999)]
+"""Up to the year 9999, beyond which no date can be made of it."""
 
 
 class WireModel(BaseModel):
@@ -24,6 +27,7 @@ class WireModel(BaseModel):
         frozen=True,
         extra="ignore",
         strict=False,
+        hide_input_in_errors=True,
     )
 
     def to_json(self) -> str:

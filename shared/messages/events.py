@@ -33,7 +33,7 @@ class SessionEvent(_Announced):
     company_id: SessionIdField
     event_id: Identifier = Field(default_factory=new_id)
     epoch: int = Field(default=1, ge=1)
-    stream_id: str | None = None
+    stream_id: Annotated[str, Field(pattern=r"^[0-9]{1,18}-[0-9]{1,18}$")] | None = None
 
 
 class Connected(SessionEvent):

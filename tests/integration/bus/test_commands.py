@@ -1,11 +1,13 @@
 """Commands over a real Redis-protocol server: at least once, one effect, never late."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import pytest
+import structlog.testing
 from redis.asyncio import Redis
 
 from shared.bus import commands, keys, takeover
@@ -103,21 +105,52 @@ async def test_an_expired_command_is_answered_and_never_done(redis: Redis) -> No
     assert not recorder.handled
 
 
-@pytest.mark.parametrize("payload", ["not json", "{}", '{"type":"no-such"}'])
-async def test_rubbish_goes_to_the_dead_letters_and_stops_nothing(
+def order(**fields: Any) -> str:
+    about = {"commandId": "c", "companyId": SESSION, "issuedAt": 1, "expiresAt": 10**13}
+    return json.dumps({"type": "request-qr", **about, **fields})
+
+
+RUBBISH: Final = {
+    "nothing": "",
+    "not JSON": "not json",
+    "an empty object": "{}",
+    "an array": "[]",
+    "unknown type": order(type="no-such"),
+    "another type's field missing": order(type="request-pairing-code"),
+    "phone with a plus": order(type="request-pairing-code", phoneNumber="+79990000001"),
+    "session ../": order(companyId="../company_1001"),
+    "session company_01": order(companyId="company_01"),
+    "session is a number": order(companyId=1001),
+    "no id": order(commandId=""),
+    "id of 10 kB": order(commandId="x" * 10_000),
+    "id with NUL": order(commandId="a\x00b"),
+    "id is an object": order(commandId={}),
+    "expires at no time": order(expiresAt="soon"),
+    "expires beyond all dates": order(expiresAt=10**30),
+    "NUL": f"{order()}\x00",
+    "nested": "[" * 100_000,
+    "1 MB": "x" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("payload", RUBBISH.values(), ids=RUBBISH)
+async def test_rubbish_goes_to_the_dead_letters_with_one_line_and_stops_nothing(
     redis: Redis, payload: str
 ) -> None:
     sent, recorder = command(), Recorder()
     await redis.xadd(keys.COMMANDS, {"command": payload})
     await CommandSender(redis).send(sent)
 
-    async with consuming(redis, "one", recorder):
-        await wait_until(lambda: recorder.handled == [sent])
-        await settled(redis)
+    with structlog.testing.capture_logs() as logs:
+        async with consuming(redis, "one", recorder):
+            await wait_until(lambda: recorder.handled == [sent])
+            await settled(redis)
 
     entries: Any = await redis.xrange(keys.COMMANDS_DEAD)
     [(_, buried)] = entries
-    assert buried["command"] == payload
+    assert buried["command"] == payload[: commands.BURIED_LENGTH]
+    assert [line["event"] for line in logs] == ["bus_command_invalid"]
+    assert recorder.refused == []
 
 
 async def test_what_a_killed_process_left_is_taken_over_until_it_is_hopeless(

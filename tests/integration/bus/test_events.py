@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final, cast
 
 import pytest
+import structlog.testing
 from redis.asyncio import Redis
 
 from shared.bus import keys
@@ -174,6 +175,59 @@ async def test_what_was_missed_is_read_from_the_log_once_and_in_order(
         "connected",
     ]
     assert len({event.event_id for event in seen}) == 4
+
+
+POISON: Final[dict[str, dict[str, str]]] = {
+    "not JSON": {"event": "not json"},
+    "another field": {"x": "y"},
+    "an array": {"event": "[]"},
+    "unknown type": {"event": '{"type":"no-such-type"}'},
+    "another salon's form": {"event": '{"type":"logout","companyId":"company_01"}'},
+    "NUL": {"event": '{"type":"logout"}\x00'},
+    "1 MB": {"event": "x" * 1_000_000},
+}
+
+
+@pytest.mark.parametrize("fields", POISON.values(), ids=POISON)
+async def test_a_poisoned_entry_of_the_log_is_one_line_and_the_next_is_read(
+    redis: Redis, redis_url: str, fields: dict[str, str]
+) -> None:
+    seen: list[AnySessionEvent] = []
+    reader = connect_redis(redis_url)
+    with structlog.testing.capture_logs() as logs:
+        async with subscribed(reader, seen) as subscriber:
+            subscriber.listener.subscribed.clear()
+            await redis.xadd(keys.EVENTS_LOG, cast("Any", fields))
+            await redis.client_kill_filter(_type="pubsub")
+            await Announcer(redis).announce(connected())
+            await wait_until(lambda: len(seen) == 1)
+    await reader.aclose()
+
+    assert [line["event"] for line in logs if line["event"] != "bus_subscription_lost"] == [
+        "bus_event_invalid"
+    ]
+
+
+async def test_a_place_that_the_log_has_not_reached_is_not_believed(
+    redis: Redis, redis_url: str
+) -> None:
+    """Else nothing of the log would be read any more after the next outage."""
+    seen: list[AnySessionEvent] = []
+    reader = connect_redis(redis_url)
+    async with subscribed(reader, seen) as subscriber:
+        await Announcer(redis).announce(connected())
+        liar = StatusChanged(
+            company_id=SESSION, status=SessionStatus.QR, stream_id="999999999999999-0"
+        )
+        await redis.publish(keys.EVENTS_CHANNEL, liar.to_json())
+        await wait_until(lambda: len(seen) == 2)
+        for count in (3, 4):
+            subscriber.listener.subscribed.clear()
+            await redis.client_kill_filter(_type="pubsub")
+            await asyncio.wait_for(subscriber.listener.subscribed.wait(), 5)
+            await Announcer(redis).announce(connected())
+            await wait_until(lambda count=count: len(seen) == count)  # type: ignore[misc]
+    await reader.aclose()
 
 
 async def test_rubbish_and_stale_epochs_are_dropped_and_stop_nothing(redis: Redis) -> None:
