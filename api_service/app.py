@@ -70,6 +70,7 @@ class Application:
     tasks: BackgroundTasks
     sockets: socketio.AsyncServer
     connections: Connections
+    outcomes: Outcomes
 
     async def release_sockets(self) -> None:
         """Let pages go, so that they come back to another process."""
@@ -226,7 +227,7 @@ def build_app(settings: ApiSettings) -> Application:
         },
     )
     asgi.router.redirect_slashes = False
-    return Application(asgi, parts.tasks, parts.sockets, parts.connections)
+    return Application(asgi, parts.tasks, parts.sockets, parts.connections, parts.outcomes)
 
 
 def _limit_storage(redis: Redis) -> RedisStorage:

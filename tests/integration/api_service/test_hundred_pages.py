@@ -1,0 +1,181 @@
+"""A hundred pages come and go in every way; nothing is left of them, in the process or in Redis."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+from redis.asyncio import Redis
+
+from api_service.app import Application
+from api_service.realtime.server import rooms
+from shared.bus import keys
+from tests.support.api import RunningApi, token_for
+from tests.support.page import (
+    NAMESPACE,
+    Page,
+    WebSocketLink,
+    open_link,
+    open_page,
+)
+from tests.support.waiting import wait_until
+from tests.support.whatsapp_side import WhatsAppSide
+
+PAGES: Final = 100
+SALONS: Final = 40
+PATIENCE_S: Final = 25.0
+"""The engine notices within 15 s that nobody is there to be pinged."""
+
+Visit = Callable[[str, int], Coroutine[None, None, None]]
+
+
+async def politely(url: str, number: int) -> None:
+    """Leaves the namespace, then the transport."""
+    async with open_page(url, _token(number)) as page:
+        await page.next("status")
+        await page.link.send(f"41{NAMESPACE},")
+
+
+async def by_closing_the_tab(url: str, number: int) -> None:
+    async with open_page(url, _token(number)) as page:
+        await page.next("status")
+
+
+async def by_polling(url: str, number: int) -> None:
+    async with open_page(url, _token(number), transport="polling") as page:
+        await page.next("status")
+        await page.link.send(f"41{NAMESPACE},")
+        await page.link.send("1")
+
+
+async def by_a_lost_connection(url: str, number: int) -> None:
+    """No goodbye of any kind: the socket is reset."""
+    async with open_page(url, _token(number)) as page:
+        await page.next("status")
+        _cut(page)
+
+
+async def during_a_request_for_a_qr(url: str, number: int) -> None:
+    async with open_page(url, _token(number)) as page:
+        await page.ask("request-qr")
+        _cut(page)
+
+
+async def during_a_request_for_a_code(url: str, number: int) -> None:
+    async with open_page(url, _token(number)) as page:
+        await page.ask("request-pairing-code", {"phoneNumber": f"79990000{number:03}"})
+
+
+async def during_unlinking(url: str, number: int) -> None:
+    async with open_page(url, _token(number)) as page:
+        await page.ask("unlink")
+
+
+async def while_coming_in(url: str, number: int) -> None:
+    """Gone before the answer to the namespace's handshake."""
+    page = Page(await open_link(url))
+    await page.link.receive()
+    await page.link.send(f'40{NAMESPACE},{{"token":"{_token(number)}"}}')
+    _cut(page)
+
+
+async def without_coming_in(url: str, _number: int) -> None:
+    link = await open_link(url)
+    await link.receive()
+    await link.close()
+
+
+async def turned_away(url: str, _number: int) -> None:
+    async with open_page(url, "no token") as page:
+        await page.gone()
+
+
+MAY_LAST_A_WHILE: Final = (
+    keys.rate_limit_prefix(),
+    keys.breaker(""),
+    keys.command_done("").removesuffix(":done"),
+    keys.process_heartbeat("").removesuffix(":"),
+)
+"""Limits, the breaker, the memory of what was done and heartbeats end by themselves."""
+
+VISITS: Final[tuple[Visit, ...]] = (
+    politely,
+    by_closing_the_tab,
+    by_polling,
+    by_a_lost_connection,
+    during_a_request_for_a_qr,
+    during_a_request_for_a_code,
+    during_unlinking,
+    while_coming_in,
+    without_coming_in,
+    turned_away,
+)
+
+
+def _token(number: int) -> str:
+    return token_for(5_000 + number % SALONS)
+
+
+def _cut(page: Page) -> None:
+    assert isinstance(page.link, WebSocketLink)
+    page.link.socket.transport.abort()
+
+
+def held(application: Application) -> dict[str, int]:
+    """Everything that is kept for a page, by the engine, by Socket.IO and by us."""
+    server, connections = application.sockets, application.connections
+    return {
+        "engine sessions": len(server.eio.sockets),
+        "environments": len(server.environ),
+        "members": sum(len(each) for each in server.manager.rooms.get(NAMESPACE, {}).values()),
+        "rooms": rooms(server),
+        "callbacks": len(server.manager.callbacks),
+        "pending disconnects": sum(map(len, server.manager.pending_disconnect.values())),
+        "connections": len(connections),
+        "audiences": len(connections.sessions),
+        "tasks of pages": connections.tasks,
+        "requests that wait": application.outcomes.waiting,
+    }
+
+
+def tasks() -> Counter[str]:
+    """By the work they do; those of this test's own client end with it."""
+    running = (task.get_coro() for task in asyncio.all_tasks())
+    return Counter(getattr(work, "__qualname__", "?") for work in running)
+
+
+async def lasting_keys(redis: Redis) -> set[str]:
+    return {key async for key in redis.scan_iter(count=1_000) if await redis.ttl(key) == -1}
+
+
+async def test_nothing_is_left_of_a_hundred_pages(api: RunningApi, whatsapp: WhatsAppSide) -> None:
+    await asyncio.gather(*(visit(api.url, 0) for visit in VISITS))
+    await _gone(api)
+    before, lasting = tasks(), await lasting_keys(whatsapp.redis)
+
+    async with asyncio.TaskGroup() as visitors:
+        for number in range(PAGES):
+            visitors.create_task(VISITS[number % len(VISITS)](api.url, number))
+    await _gone(api)
+
+    await wait_until(lambda: not tasks() - before, PATIENCE_S, f"tasks end: {tasks() - before}")
+    assert await lasting_keys(whatsapp.redis) == lasting
+    left = {key async for key in whatsapp.redis.scan_iter(count=1_000)} - lasting
+    strange = [key for key in left if not key.startswith(MAY_LAST_A_WHILE)]
+    assert strange == []
+    channels = await whatsapp.redis.pubsub_channels()
+    assert set(channels) == {
+        keys.EVENTS_CHANNEL,
+        keys.HEALTH_CHANNEL,
+        keys.HEALTH_TEST_CHANNEL,
+    }
+
+
+async def _gone(api: RunningApi) -> None:
+    def nothing() -> bool:
+        return not any(held(api.application).values())
+
+    with contextlib.suppress(TimeoutError):
+        await wait_until(nothing, PATIENCE_S)
+    assert {what: count for what, count in held(api.application).items() if count} == {}
