@@ -19,7 +19,14 @@ from sandbox.services.ports import free_port
 from sandbox.whatsapp_network.control_client import ControlError
 from tests.acceptance.conftest import WhatsApp
 from tests.support import planted
-from tests.support.api import HEALTH_TOKEN, JWT_SECRET, PARTNER_TOKEN, signed_query, token_for
+from tests.support.api import (
+    ADMIN_TOKEN,
+    HEALTH_TOKEN,
+    JWT_SECRET,
+    PARTNER_TOKEN,
+    signed_query,
+    token_for,
+)
 from tests.support.page import Page, open_page
 from tests.support.planted import Planted
 from tests.support.processes import ServiceProcess
@@ -91,6 +98,7 @@ async def system(
                 "JWT_SECRET": JWT_SECRET,
                 "YCLIENTS_PARTNER_TOKEN": PARTNER_TOKEN,
                 "HEALTH_CHECK_TOKEN": HEALTH_TOKEN,
+                "ADMIN_TOKEN": ADMIN_TOKEN,
                 "PAGE_DIR": str(tmp_path),
             },
         )
@@ -105,6 +113,7 @@ def settings_of(whatsapp: WhatsApp) -> list[Planted]:
         planted.secret("JWT secret", JWT_SECRET),
         planted.secret("partner token", PARTNER_TOKEN),
         planted.secret("health token", HEALTH_TOKEN),
+        planted.secret("admin token", ADMIN_TOKEN),
         planted.secret("database password", password),
         planted.secret("Redis password", REDIS_PASSWORD),
         planted.secret("proxy user", PROXY_LOGIN.user),
@@ -168,6 +177,9 @@ async def bring_bad_input(system: System, token: str) -> None:
         await http.get("/marketplace/onboarding", params={"token": broken})
         await http.get("/marketplace/health", headers={"Authorization": f"Bearer {HEALTH_TOKEN}x"})
         await http.post("/marketplace/api/qr", headers=headers)
+        for given in (ADMIN_TOKEN, f"{ADMIN_TOKEN}x"):
+            admin = {"Authorization": f"Bearer {given}"}
+            await http.get("/marketplace/admin/circuit-breaker/stats", headers=admin)
         for path in (broken, f"+{OWNER}", f"company_{OWNER}x"):
             await http.get(f"/marketplace/api/status/{path}", headers=headers)
             await http.get(f"/health/company/{path}")
