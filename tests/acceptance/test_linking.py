@@ -43,6 +43,7 @@ async def test_a_scanned_qr_links_with_exactly_the_expected_logins(whatsapp: Wha
 
 async def test_before_the_phone_accepts_nothing_says_connected(whatsapp: WhatsApp) -> None:
     await whatsapp.link_by_qr(SALON, PHONE)
+    await whatsapp.bus.status(SessionStatus.CONNECTED, SALON)
 
     statuses = whatsapp.bus.statuses(SALON)
 
