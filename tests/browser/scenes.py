@@ -268,7 +268,7 @@ async def code_tried_again(api: ScriptedApi, page: OnboardingPage) -> None:
 async def passkey_required(api: ScriptedApi, page: OnboardingPage) -> None:
     await qr(api, page)
     await api.say("status", status="error", reason="passkey_required", code="PASSKEY_REQUIRED")
-    await page.shows("Ключи доступа")
+    await page.shows("Ключ доступа не удаляйте")
 
 
 @scene
