@@ -24,7 +24,7 @@ daemon off;
 pid {folder}/nginx.pid;
 worker_processes 1;
 error_log {folder}/main.log;
-events {{ worker_connections 2000; }}
+events {{ worker_connections {connections}; }}
 http {{
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
@@ -59,11 +59,11 @@ def without_tls(text: str) -> str:
     return re.sub(r"^ *ssl_\w+ [^\n]*\n", "", text, flags=re.MULTILINE)
 
 
-def write(folder: Path, site: str) -> Path:
+def write(folder: Path, site: str, connections: int = 2_000) -> Path:
     """The main file, which includes ``site``."""
     (folder / "site.conf").write_text(site, "utf-8")
     main = folder / "nginx.conf"
-    main.write_text(_MAIN.format(folder=folder), "utf-8")
+    main.write_text(_MAIN.format(folder=folder, connections=connections), "utf-8")
     return main
 
 
@@ -81,14 +81,16 @@ def check(folder: Path, site: str) -> None:
 
 
 @contextlib.contextmanager
-def running_nginx(folder: Path, upstreams: Sequence[str], *, sticky: bool = True) -> Iterator[str]:
+def running_nginx(
+    folder: Path, upstreams: Sequence[str], *, sticky: bool = True, connections: int = 2_000
+) -> Iterator[str]:
     """Its URL. Not sticky, it takes the processes in turn, request by request."""
     port = free_port()
     site = without_tls(example(folder, upstreams, f"127.0.0.1:{port}"))
     if not sticky:
         assert site.count("hash $remote_addr consistent;") == 1
         site = site.replace("hash $remote_addr consistent;", "")
-    main = write(folder, site)
+    main = write(folder, site, connections)
     process = subprocess.Popen(  # noqa: S603 - our own command line
         [nginx_path(), "-p", str(folder), "-c", str(main)], stderr=subprocess.DEVNULL
     )

@@ -180,9 +180,12 @@ async def open_page(
     transport: Transport = "websocket",
     headers: dict[str, str] | None = None,
     query: str = "",
+    source: str | None = None,
 ) -> AsyncIterator[Page]:
     """A page that has been let in, or told why not. ``token`` goes into ``auth``."""
-    page = Page(await open_link(url, transport=transport, headers=headers, query=query))
+    page = Page(
+        await open_link(url, transport=transport, headers=headers, query=query, source=source)
+    )
     try:
         await page.enter(None if token is None else {"token": token})
         yield page
@@ -196,13 +199,17 @@ async def open_link(
     transport: Transport = "websocket",
     headers: dict[str, str] | None = None,
     query: str = "",
+    source: str | None = None,
 ) -> Link:
+    """``source``: the address it comes from, any of 127.0.0.0/8."""
     if transport == "polling":
-        http = httpx2.AsyncClient(base_url=url, headers=headers, timeout=40, verify=_NO_TLS)
+        way = httpx2.AsyncHTTPTransport(verify=_NO_TLS, local_address=source)
+        http = httpx2.AsyncClient(base_url=url, headers=headers, timeout=40, transport=way)
         return PollingLink(http)
     socket = await connect(
         f"{url.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket{query}",
         additional_headers=headers,
         proxy=None,
+        local_addr=None if source is None else (source, 0),
     )
     return WebSocketLink(socket)

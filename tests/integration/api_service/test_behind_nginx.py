@@ -2,7 +2,11 @@
 
 import asyncio
 import contextlib
+import socket
+import time
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -13,14 +17,19 @@ from tests.support import nginx
 from tests.support.api import signed_query, token_for
 from tests.support.api_cluster import ApiCluster, start_api_cluster
 from tests.support.certificate import write_self_signed
-from tests.support.page import Page, RefusedError, open_page
+from tests.support.holdings import gauges
+from tests.support.page import Page, RefusedError, Transport, open_page
 from tests.support.processes import Starter
 from tests.support.waiting import wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
 SALON = SalonId(1001)
 SESSION = session_id_of(SALON)
-PAGES_EACH = 6
+EACH_WAY: Final = 10
+FIRST_ADDRESSES: Final[tuple[tuple[int, Transport], ...]] = ((1, "polling"), (101, "websocket"))
+BACK_S: Final = 3.0
+FEW_CONNECTIONS: Final = (9, 10)
+"""With one of them the last is taken by a client, and there is none for its upstream."""
 
 
 @pytest.fixture
@@ -41,27 +50,37 @@ def test_the_example_is_understood_as_it_is(tmp_path: Path) -> None:
     nginx.check(tmp_path, site)
 
 
+async def pages_of(cluster: ApiCluster) -> list[int]:
+    """How many pages each process has, one that is gone left out."""
+    living = (n for n, process in enumerate(cluster.processes) if process.returncode is None)
+    return [int((await gauges(cluster.urls[n]))["realtime_connections"]) for n in living]
+
+
 async def test_every_page_gets_each_event_once_by_either_transport(
     cluster: ApiCluster, whatsapp: WhatsAppSide, tmp_path: Path
 ) -> None:
+    """From twenty addresses, so that both processes have pages of either kind."""
     with nginx.running_nginx(tmp_path, cluster.addresses) as url:
         async with contextlib.AsyncExitStack() as stack:
             pages: list[Page] = [
                 await stack.enter_async_context(
-                    open_page(url, token_for(SALON), transport=transport)
+                    open_page(url, token_for(SALON), transport=transport, source=f"127.0.1.{n}")
                 )
-                for transport in ("polling", "websocket")
-                for _ in range(PAGES_EACH)
+                for first, transport in FIRST_ADDRESSES
+                for n in range(first, first + EACH_WAY)
             ]
             for page in pages:
                 await page.next("status")
+            spread = await pages_of(cluster)
             for status in (SessionStatus.QUEUED, SessionStatus.CONNECTING, SessionStatus.QR):
                 await whatsapp.status(SESSION, status)
             for page in pages:
                 await page.next("status", 4)
             told = [[status["status"] for status in page.all("status")] for page in pages]
 
-    assert told == [["idle", "queued", "connecting", "qr"]] * len(pages)
+    assert told == [["idle", "queued", "connecting", "qr"]] * 2 * EACH_WAY
+    assert sum(spread) == 2 * EACH_WAY
+    assert all(spread), spread
 
 
 async def test_without_sticky_routing_long_polling_fails(
@@ -83,20 +102,30 @@ async def test_without_sticky_routing_long_polling_fails(
 async def test_pages_of_a_process_that_is_killed_come_back_through_the_other(
     cluster: ApiCluster, whatsapp: WhatsAppSide, tmp_path: Path
 ) -> None:
+    """As the page does: it tries anew until it is let in, from the address that it has."""
+    transports: tuple[Transport, ...] = ("polling", "websocket")
     with nginx.running_nginx(tmp_path, cluster.addresses) as url:
-        async with open_page(url, token_for(SALON), transport="polling") as page:
-            await page.next("status")
-            for process in cluster.processes:
-                pages = httpx2.get(f"{cluster.urls[cluster.processes.index(process)]}/metrics")
-                if "realtime_connections 1.0" in pages.text:
-                    process.kill()
-            await page.gone()
-        async with open_page(url, token_for(SALON), transport="polling") as again:
-            await again.next("status")
+        async with contextlib.AsyncExitStack() as stack:
+            pages = [
+                await stack.enter_async_context(open_page(url, token_for(SALON), transport=each))
+                for each in transports
+            ]
+            spread = await pages_of(cluster)
+            assert sorted(spread) == [0, len(pages)]
+            cluster.processes[spread.index(len(pages))].kill()
+            for page in pages:
+                await page.gone()
+        started = time.monotonic()
+        async with contextlib.AsyncExitStack() as stack:
+            again = [
+                await stack.enter_async_context(open_page(url, token_for(SALON), transport=each))
+                for each in transports
+            ]
+            assert time.monotonic() - started < BACK_S
             await whatsapp.status(SESSION, SessionStatus.QUEUED)
-            await again.next("status", 2)
-
-    assert sum(process.returncode is None for process in cluster.processes) == 1
+            for page in again:
+                await page.next("status", 2)
+            assert await pages_of(cluster) == [len(pages)]
 
 
 async def test_no_log_has_the_token_or_what_yclients_signed(
@@ -122,6 +151,48 @@ async def test_no_log_has_the_token_or_what_yclients_signed(
     assert "GET /marketplace/onboarding" in logs
     for secret in (token, user["user_data_sign"], user["user_data"]):
         assert secret not in logs
+
+
+async def test_no_log_has_the_token_when_there_are_no_connections_left(tmp_path: Path) -> None:
+    """It is then that nginx complains most loudly, with the request in the complaint."""
+    logs = ""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        upstream = f"127.0.0.1:{silent.getsockname()[1]}"
+        for connections in FEW_CONNECTIONS:
+            folder = tmp_path / str(connections)
+            folder.mkdir()
+            with nginx.running_nginx(folder, [upstream], connections=connections) as url:
+                await crowd(url, connections, folder)
+            logs += nginx.logs(folder)
+
+    assert '"GET /marketplace/onboarding" 500 ' in logs
+    assert "the-secret-token" not in logs
+
+
+async def crowd(url: str, clients: int, folder: Path) -> None:
+    """Until nginx has answered one of them with 500, or has none of them left to answer."""
+    address = urlsplit(url)
+    request = "GET /marketplace/onboarding?token=the-secret-token HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(clients):
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+            stack.callback(writer.close)
+            writer.write(request.encode())
+        with contextlib.suppress(TimeoutError):
+            await wait_until(lambda: " 500 " in nginx.logs(folder), 1)
+
+
+async def test_metrics_and_health_are_for_operators_machines(
+    cluster: ApiCluster, tmp_path: Path
+) -> None:
+    with nginx.running_nginx(tmp_path, cluster.addresses) as url:
+        for source, status in (("127.0.0.1", 200), ("127.0.0.2", 403)):
+            way = httpx2.AsyncHTTPTransport(local_address=source)
+            async with httpx2.AsyncClient(base_url=url, transport=way) as http:
+                for path in ("/metrics", "/health", "/health/pubsub/simple"):
+                    assert (await http.get(path)).status_code == status, path
+
+    assert (tmp_path / "ai-admin.log").read_text("utf-8") == ""
 
 
 async def test_an_address_that_a_client_claims_to_have_escapes_no_limit(
