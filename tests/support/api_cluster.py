@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import httpx2
 
 from sandbox.services.ports import free_port
-from tests.support.api import JWT_SECRET, PARTNER_TOKEN
+from tests.support.api import ADMIN_TOKEN, JWT_SECRET, PARTNER_TOKEN
 from tests.support.processes import ServiceProcess, Starter
 
 PROCESSES = 2
@@ -45,6 +45,7 @@ def start_api_cluster(
                     "JWT_SECRET": JWT_SECRET,
                     "YCLIENTS_PARTNER_TOKEN": PARTNER_TOKEN,
                     "YCLIENTS_APP_ID": "77",
+                    "ADMIN_TOKEN": ADMIN_TOKEN,
                     "CONNECTIONS_PER_TOKEN_PER_MINUTE": "1000",
                     "CONNECTIONS_PER_ADDRESS_PER_MINUTE": "10000",
                     **environment,

@@ -1,16 +1,19 @@
 """Two API processes act as one: one code at a time, one copy of each event, one breaker."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import httpx2
 import pytest
 
 from api_service.settings import ApiSettings
 from shared.company_id import SalonId, session_id_of
 from shared.errors import ErrorCode
 from shared.messages.commands import Command, RequestPairingCode
-from tests.support.api import token_for
+from tests.support.api import ADMIN_TOKEN, token_for
 from tests.support.api_cluster import ApiCluster, start_api_cluster
 from tests.support.page import Page, open_page
 from tests.support.processes import Starter
@@ -26,7 +29,7 @@ QR = "2@a,b,c,d,1"
 @pytest.fixture
 def cluster(start_process: Starter, database_url: str, redis_url: str) -> ApiCluster:
     return start_api_cluster(
-        start_process, database_url, redis_url, BREAKER_COOL_DOWN_S="1", QR_DEADLINE_S="5"
+        start_process, database_url, redis_url, BREAKER_COOL_DOWN_S="2", QR_DEADLINE_S="5"
     )
 
 
@@ -69,6 +72,11 @@ async def test_two_requests_at_once_give_one_code_and_one_refusal(
             assert (again["code"], again["expiresAt"]) == (shown["code"], shown["expiresAt"])
             assert again["expiresIn"] * 1000 >= again["expiresAt"] - again["serverTime"]
             assert again["expiresIn"] * 1000 < again["expiresAt"] - again["serverTime"] + 1000
+        await whatsapp.connected(SESSION, PHONE)
+        for page in pages:
+            await page.next("whatsapp-connected")
+            assert len(page.all("pairing-code")) == 2
+            assert len(page.all("whatsapp-connected")) == 1
     assert len(whatsapp.commands) == 1
 
 
@@ -127,36 +135,97 @@ async def test_limits_are_counted_over_both(cluster: ApiCluster, whatsapp: Whats
     assert len(whatsapp.commands) == 3
 
 
-async def test_failures_seen_by_one_open_the_breaker_of_the_other_and_reset_is_for_all(
+class BreakerOfBoth:
+    """What is asked of either process, and how the WhatsApp side answers."""
+
+    def __init__(self, cluster: ApiCluster, whatsapp: WhatsAppSide) -> None:
+        self._cluster = cluster
+        self._whatsapp = whatsapp
+        self._salon = 2000
+
+    def fail(self) -> None:
+        async def react(command: Command) -> None:
+            await self._whatsapp.result(command, ErrorCode.LINKER_FAILED)
+
+        self._whatsapp.reaction = react
+
+    def succeed(self) -> None:
+        async def react(command: Command) -> None:
+            await self._whatsapp.qr(command.company_id, QR)
+            await self._whatsapp.result(command)
+
+        self._whatsapp.reaction = react
+
+    async def ask(self, number: int) -> dict[str, Any]:
+        """The answer to a salon that has asked for nothing before: it has no live QR."""
+        self._salon += 1
+        answer = await self._cluster.post_qr(number, token_for(self._salon))
+        return {"code": "", **answer.json(), "status": answer.status_code}
+
+    async def given(self, number: int) -> bool:
+        return bool((await self.ask(number))["status"] == httpx2.codes.OK)
+
+    async def failed(self, number: int) -> bool:
+        """False while it is refused without having been tried."""
+        return bool((await self.ask(number))["code"] == "LINKER_FAILED")
+
+    async def states(self) -> list[str]:
+        return [(await self._admin(url, "GET", "stats"))["state"] for url in self._cluster.urls]
+
+    async def reset(self, number: int) -> None:
+        await self._admin(self._cluster.urls[number], "POST", "reset")
+
+    async def _admin(self, url: str, method: str, what: str) -> dict[str, Any]:
+        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+            answer = await http.request(
+                method,
+                f"/marketplace/admin/circuit-breaker/{what}",
+                headers={"Authorization": f"Bearer {ADMIN_TOKEN}"},
+            )
+        reading: dict[str, Any] = answer.json()["circuitBreakers"]["qrGeneration"]
+        return reading
+
+
+async def test_the_breaker_opens_tries_and_closes_for_both(
     cluster: ApiCluster, whatsapp: WhatsAppSide
 ) -> None:
-    async def fail(command: Command) -> None:
-        await whatsapp.result(command, ErrorCode.LINKER_FAILED)
-
-    async def succeed(command: Command) -> None:
-        await whatsapp.qr(command.company_id, QR)
-        await whatsapp.result(command)
-
-    async def codes(number: int, salon: int) -> tuple[int, str]:
-        answer = await cluster.post_qr(number, token_for(salon))
-        return answer.status_code, str(answer.json().get("code", ""))
-
-    whatsapp.reaction = fail
-    for number in (0, 1, 0, 1, 0):
-        assert await codes(number, 1001) == (503, "LINKER_FAILED")
-    for number in (0, 1):
-        assert await codes(number, 1001) == (503, "SERVICE_UNAVAILABLE")
+    breaker = BreakerOfBoth(cluster, whatsapp)
+    breaker.fail()
+    for _ in range(5):
+        assert await breaker.failed(0)
+    for number in (1, 0):
+        refused = await breaker.ask(number)
+        assert (refused["status"], refused["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert 0 < refused["retry_after"] <= 2
     assert len(whatsapp.commands) == 5
 
-    whatsapp.reaction = succeed
+    await wait_until(lambda: breaker.failed(1), what="a trial after the cool-down")
+    assert await breaker.states() == ["open", "open"]
+    breaker.succeed()
+    await wait_until(lambda: breaker.given(0), what="a trial after the second cool-down")
+    assert await breaker.states() == ["half-open", "half-open"]
+    assert await breaker.given(1)
+    assert await breaker.states() == ["closed", "closed"]
 
-    async def admitted() -> bool:
-        return (await codes(1, 2001))[0] == 200
 
-    await wait_until(admitted, what="half-open after the cool-down")
-    assert await codes(0, 2002) == (200, "")
-    whatsapp.reaction = fail
-    assert await codes(1, 2003) == (503, "LINKER_FAILED")
+async def test_the_sixth_waits_a_minute_and_a_reset_is_for_both(
+    start_process: Starter, database_url: str, redis_url: str, whatsapp: WhatsAppSide
+) -> None:
+    """With the numbers as they are by default."""
+    cluster = start_api_cluster(start_process, database_url, redis_url)
+    breaker = BreakerOfBoth(cluster, whatsapp)
+    breaker.fail()
+    for number in (0, 1, 0, 1, 0):
+        assert await breaker.failed(number)
+    opened = time.monotonic()
+    refused = await breaker.ask(1)
+    assert (refused["status"], refused["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert 60 - (time.monotonic() - opened) <= refused["retry_after"] <= 60
+
+    await breaker.reset(1)
+    assert await breaker.states() == ["closed", "closed"]
+    breaker.succeed()
+    assert await breaker.given(0)
 
 
 def test_the_breakers_numbers_are_the_documented_ones() -> None:
