@@ -1,4 +1,4 @@
-"""A hundred pages come and go in every way; nothing is left of them, in the process or in Redis."""
+"""A hundred pages come and go in every way; nothing is left, seen from inside and from outside."""
 
 import asyncio
 import contextlib
@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Final
 
+import psutil
 from redis.asyncio import Redis
 
 from api_service.app import Application
 from api_service.realtime.server import rooms
 from shared.bus import keys
 from tests.support.api import RunningApi, token_for
+from tests.support.api_cluster import ApiCluster, start_api_cluster
+from tests.support.holdings import gauges
 from tests.support.page import (
     NAMESPACE,
     Page,
@@ -19,6 +22,7 @@ from tests.support.page import (
     open_link,
     open_page,
 )
+from tests.support.processes import Starter
 from tests.support.waiting import wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
@@ -179,3 +183,69 @@ async def _gone(api: RunningApi) -> None:
     with contextlib.suppress(TimeoutError):
         await wait_until(nothing, PATIENCE_S)
     assert {what: count for what, count in held(api.application).items() if count} == {}
+
+
+DESCRIPTORS: Final = "descriptors but pools'"
+MANY: Final = 10_000
+HELD_FOR_PAGES: Final = (
+    "realtime_connections",
+    "realtime_transports",
+    "realtime_rooms",
+    "realtime_tasks",
+    "requests_waiting",
+)
+
+
+async def from_outside(cluster: ApiCluster, number: int) -> Counter[str]:
+    """What one process holds by its own gauges, and by what the system knows of it."""
+    port = int(cluster.addresses[number].rpartition(":")[2])
+    told = await gauges(cluster.urls[number])
+    process = psutil.Process(cluster.processes[number].pid)
+    sockets = [each for each in process.net_connections("tcp") if each.raddr]
+    of_pages = sum(each.laddr.port == port for each in sockets)
+    counts = Counter({gauge: int(told[gauge]) for gauge in HELD_FOR_PAGES})
+    counts["sockets of pages"] = of_pages
+    counts[DESCRIPTORS] = process.num_fds() - (len(sockets) - of_pages)
+    return counts
+
+
+async def settled(cluster: ApiCluster, number: int, descriptors: int) -> int:
+    """How many descriptors it has once it holds nothing for pages, and no more than that many."""
+    allowed, now = Counter({DESCRIPTORS: descriptors}), Counter[str]()
+
+    async def nothing_more() -> bool:
+        nonlocal now
+        now = await from_outside(cluster, number)
+        return not now - allowed
+
+    with contextlib.suppress(TimeoutError):
+        await wait_until(nothing_more, PATIENCE_S)
+    assert now - allowed == {}
+    return now[DESCRIPTORS]
+
+
+async def come_and_go(cluster: ApiCluster, pages: int) -> None:
+    """In each way at both processes."""
+    async with asyncio.TaskGroup() as visitors:
+        for number in range(pages):
+            url = cluster.urls[number // len(VISITS) % len(cluster.urls)]
+            visitors.create_task(VISITS[number % len(VISITS)](url, number))
+
+
+async def test_nothing_is_left_in_two_processes(
+    start_process: Starter, database_url: str, redis_url: str, whatsapp: WhatsAppSide
+) -> None:
+    cluster = start_api_cluster(start_process, database_url, redis_url)
+    async with open_page(cluster.urls[0], _token(0)) as page:
+        await page.next("status")
+        there = await from_outside(cluster, 0)
+    assert all(there[each] for each in ("realtime_connections", "sockets of pages")), there
+    await come_and_go(cluster, 2 * len(VISITS))
+    before = [await settled(cluster, number, MANY) for number in range(2)]
+    lasting = await lasting_keys(whatsapp.redis)
+
+    await come_and_go(cluster, PAGES)
+
+    for number, descriptors in enumerate(before):
+        await settled(cluster, number, descriptors)
+    assert await lasting_keys(whatsapp.redis) == lasting
