@@ -1,19 +1,32 @@
 """Loopback ports: finding a free one, and naming who holds a taken one."""
 
 import errno
+import random
 import socket
 
 import psutil
 
 LOOPBACK = "127.0.0.1"
 
+FIRST_PORT, LAST_PORT = 10_240, 32_767
+"""Below Linux's usual ``ip_local_port_range``, above what programs are known by."""
+
+TRIES = 200
+_chance = random.SystemRandom()
+"""Not the seeded one: tests in several processes would all choose the same."""
+
 
 def free_port() -> int:
-    """Return a TCP port that was free on loopback a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that was free on loopback a moment ago.
+
+    Not one of those that the system gives to outgoing connections: somebody's connection would
+    take it before whoever asked listens on it.
+    """
+    for _ in range(TRIES):
+        port = _chance.randrange(FIRST_PORT, LAST_PORT + 1)
+        if is_free(port):
+            return port
+    raise OSError(errno.EADDRINUSE, "no free port was found")
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
