@@ -73,8 +73,12 @@ class HalfLinks:
         """Devices in the library's store that no salon has, by their public identity."""
         owned = await self._directory.owned_jids()
         keys = await self._directory.stored_keys()
-        return {
-            public_identity(key.identity_key): DeviceJid.parse(key.jid)
-            for key in keys
-            if key.jid not in owned
-        }
+        devices = {}
+        for key in keys:
+            if key.jid in owned:
+                continue
+            try:
+                devices[public_identity(key.identity_key)] = DeviceJid.parse(key.jid)
+            except ValueError:
+                _log.error("stored_device_unreadable")
+        return devices

@@ -311,3 +311,14 @@ async def test_who_cannot_learn_the_way_does_not_connect(
 
     assert trial.news[-1] == AttemptOver(reason)
     assert trial.linkers == []
+
+
+async def test_a_row_that_cannot_be_read_does_not_hide_the_device_that_is_looked_for() -> None:
+    rows = Rows()
+    rows.keys = [
+        StoredKey(jid="79990000002@s.whatsapp.net", identity_key=KEY.private_bytes_raw()),
+        StoredKey(jid="79990000003:1@s.whatsapp.net", identity_key=b"no key"),
+        StoredKey(jid=JID, identity_key=KEY.private_bytes_raw()),
+    ]
+
+    assert str(await HalfLinks(rows).device_of(IDENTITY)) == JID
