@@ -84,3 +84,21 @@ async def test_unlinking_ends_a_link_attempt_and_does_no_harm_where_nothing_is(
     state = await whatsapp.bus.present_state(SALON)
     assert state.qr is None
     assert (await whatsapp.link_by_qr(SALON, PHONE)).phone_number == PHONE
+
+
+async def test_unlinking_in_the_middle_of_linking_anew_unlinks_what_was_linked_before(
+    whatsapp: WhatsApp, database_url: str
+) -> None:
+    """A replaced device is closed here, and still stands on the phone's list."""
+    await whatsapp.link_by_qr(SALON, PHONE)
+    [device] = (await whatsapp.phones.phone(PHONE)).devices
+    await whatsapp.phones.replace(PHONE, device.device)
+    await whatsapp.bus.status(SessionStatus.REPLACED, SALON)
+    after = len(whatsapp.bus.events)
+    await whatsapp.bus.request_qr(SALON)
+    await whatsapp.bus.event(Qr, SALON, after=after)
+
+    assert (await whatsapp.bus.result(await whatsapp.bus.unlink(SALON), SALON)).success
+
+    assert (await whatsapp.phones.phone(PHONE)).devices == []
+    assert await devices_in_store(database_url) == 0

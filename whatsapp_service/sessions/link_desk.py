@@ -63,9 +63,8 @@ NEW_CODE_S: Final = 20.0
 """For a code that takes the place of one whose connection was lost."""
 
 DEVICE_BEFORE_BACK_S: Final = 60.0
-"""A device that was there before a link attempt that came to nothing is tried again after this,
-
-or when its ban is over, if that is later."""
+"""After a link attempt that came to nothing, a device that was there before and was to come back by
+itself is tried after this, or when its ban is over, if that is later."""
 
 
 class LinkDesk:
@@ -77,7 +76,7 @@ class LinkDesk:
         self._qr: str | None = None
         self._qr_until = 0.0
         self._device_before: DeviceJid | None = None
-        self._device_back_in_s = 0.0
+        self._device_back_in_s: float | None = None
 
     @property
     def busy(self) -> bool:
@@ -115,7 +114,8 @@ class LinkDesk:
     async def abandon(self, reason: Reason) -> None:
         """End the attempt and its processes, whatever it is doing.
 
-        A device that the phone has accepted meanwhile is the session's afterwards.
+        A device that the phone has accepted meanwhile is the session's afterwards, else the one
+        that was there before.
         """
         task, self._task = self._task, None
         attempt, self._attempt = self._attempt, None
@@ -124,10 +124,13 @@ class LinkDesk:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         self._forget(ErrorCode.PAIRING_CODE_FAILED)
-        if self._session.device is None:
-            self._session.device = await self._device_of(attempt)
-        if self._session.device is None:
-            self._session.apply(LinkFailed(reason))
+        session, before = self._session, self._device_before
+        if session.device is None:
+            session.device = await self._device_of(attempt) or before
+        if session.device is None:
+            session.apply(LinkFailed(reason))
+        else:
+            session.apply(PhoneAccepted(session.device.phone))
 
     async def _device_of(self, attempt: LinkAttempt) -> DeviceJid | None:
         """Of an attempt that was cut off. The next start looks again, should Postgres be away."""
@@ -137,14 +140,17 @@ class LinkDesk:
                 await self._session.services.directory.save_device(
                     self._session.session_id, str(device), device.phone
                 )
-                self._session.apply(PhoneAccepted(device.phone))
         except StoreUnavailableError:
             _log.warning("abandoned_attempt_not_checked")
             return None
         return device
 
     def _refusal(self) -> ErrorCode | None:
-        """Linked, or about to be: a second device must not be made."""
+        """Linked, or about to be, or nobody knows: a second device must not be made."""
+        if not self._session.recalled:
+            self._session.apply(LinkAsked())
+            self._session.apply(LinkFailed(Reason.STORE_UNAVAILABLE))
+            return ErrorCode.SERVICE_UNAVAILABLE
         state = self._session.state
         if state.status in LINKED or state.phone is not None:
             self._session.voice.status(state)
@@ -171,9 +177,8 @@ class LinkDesk:
             return self._attempt
         session = self._session
         # A banned or replaced device must not come back while another is being linked.
-        passing = session.state.status in {SessionStatus.BANNED, SessionStatus.OUTDATED}
-        self._device_before = session.device if passing else None
-        self._device_back_in_s = session.timers.remaining_s("reopen") or 0.0
+        self._device_before = session.device
+        self._device_back_in_s = session.timers.remaining_s("reopen")
         session.device = None
         session.timers.cancel("reopen")
         session.apply(LinkAsked())
@@ -332,7 +337,8 @@ class LinkDesk:
         session.apply(LinkFailed(reason))
         if self._device_before is not None:
             session.device = self._device_before
-            session.connection.reopen_in(max(DEVICE_BEFORE_BACK_S, self._device_back_in_s))
+            if self._device_back_in_s is not None:
+                session.connection.reopen_in(max(DEVICE_BEFORE_BACK_S, self._device_back_in_s))
 
     def _forget(self, code: ErrorCode) -> None:
         """No QR, no code, nobody waiting, no timer of linking."""

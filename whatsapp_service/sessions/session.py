@@ -35,6 +35,7 @@ _overflows = Counter("session_mailbox_overflows_total", "Happenings dropped by a
 
 MAILBOX_SIZE: Final = 1_000
 STOP_S: Final = 5.0
+RECALL_RETRY_S: Final = 5.0
 ANSWER_GRACE_S: Final = 5.0
 
 
@@ -64,6 +65,9 @@ class Session:
 
     Other tasks only put work into the mailbox. Trouble in one piece of work is logged and ends
     nothing: the next piece finds the state as it was.
+
+    ``recalled``: it is known whether the salon has a device from an earlier life. Before that
+    nothing is linked, and nothing is called unlinked.
     """
 
     def __init__(self, session_id: SessionId, services: Services) -> None:
@@ -76,6 +80,7 @@ class Session:
         self.timers = Timers()
         self.voice = Voice(services.publisher, session_id, services.process_id)
         self.device: DeviceJid | None = None
+        self.recalled = False
         self._working = False
         self._settled = asyncio.Event()
         self._mailbox: asyncio.Queue[Work] = asyncio.Queue(MAILBOX_SIZE)
@@ -129,6 +134,8 @@ class Session:
             await done
 
     async def _carry_out(self, command: Command, done: asyncio.Future[None]) -> None:
+        if not self.recalled:
+            await self._recall()
         match command:
             case RequestQr():
                 await self.linking.want_qr(command, done)
@@ -138,7 +145,10 @@ class Session:
                 await self.unlinking.want(command, done)
 
     def recall(self) -> None:
-        """Before anything else: open the device that was linked in an earlier life, if any."""
+        """Before anything else: open the device that was linked in an earlier life, if any.
+
+        Until Postgres has told: a salon that is linked must not be left closed for want of it.
+        """
         self.post(self._recall)
 
     async def _recall(self) -> None:
@@ -149,11 +159,14 @@ class Session:
             device = DeviceJid.parse(stored.jid) if stored else None
         except StoreUnavailableError:
             _log.warning("device_not_recalled")
+            self.timers.set("recall", RECALL_RETRY_S, self.recall)
             return
         except ValueError:
+            self.recalled = True
             _log.error("device_with_bad_jid", company_id=self.session_id)
             self.apply(Ended(SessionStatus.LOGGED_OUT, Reason.CREDENTIALS_MISSING))
             return
+        self.recalled = True
         if device is not None:
             await self.open_device(device)
 

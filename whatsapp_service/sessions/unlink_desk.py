@@ -45,12 +45,14 @@ class UnlinkDesk:
 
     async def want(self, command: Unlink, done: asyncio.Future[None]) -> None:
         session = self._session
-        self._waiting.append((command, done))
         if command.is_expired():
-            self._finish(ErrorCode.COMMAND_EXPIRED)
+            self._answer(command, done, ErrorCode.COMMAND_EXPIRED)
             return
+        self._waiting.append((command, done))
         await session.linking.abandon(Reason.UNLINKED)
-        if session.device is None:
+        if not session.recalled:
+            self._finish(ErrorCode.UNLINK_FAILED)
+        elif session.device is None:
             self._nothing_linked()
         elif session.connected:
             await self.on_opened()
@@ -99,11 +101,14 @@ class UnlinkDesk:
         await session.connection.forget(SessionStatus.LOGGED_OUT, Reason.UNLINKED)
 
     def _finish(self, code: ErrorCode | None) -> None:
-        session = self._session
-        session.timers.cancel("unlink patience")
+        self._session.timers.cancel("unlink patience")
         waiting, self._waiting = self._waiting, []
         for command, done in waiting:
-            _unlinks.labels(outcome=code or "done").inc()
-            session.voice.result(session.state, command.command_id, code)
-            if not done.done():
-                done.set_result(None)
+            self._answer(command, done, code)
+
+    def _answer(self, command: Unlink, done: asyncio.Future[None], code: ErrorCode | None) -> None:
+        session = self._session
+        _unlinks.labels(outcome=code or "done").inc()
+        session.voice.result(session.state, command.command_id, code)
+        if not done.done():
+            done.set_result(None)
