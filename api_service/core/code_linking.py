@@ -75,27 +75,35 @@ class CodeLinking:
                     return CodeAnswer(live, announced=False)
                 if not owned:
                     await self._refuse_second(session_id)
-                await self._limits.require_code_allowed(session_id, phone)
-                waited_s = await self._line.owners.wait_for_one(self._deadline_s)
-                return await self._generate(session_id, phone, self._deadline_s - waited_s)
+                return await self._ask_within_limits(session_id, phone)
+
+    async def _ask_within_limits(self, session_id: SessionId, phone: PhoneNumber) -> CodeAnswer:
+        """One request per number at a time as well: salons at once would all find room left."""
+        number = self._limits.name_of(phone)
+        async with self._locked(number) as owned:
+            if not owned:
+                await self._refuse_second(number)
+            await self._limits.require_code_allowed(session_id, phone)
+            waited_s = await self._line.owners.wait_for_one(self._deadline_s)
+            return await self._generate(session_id, phone, self._deadline_s - waited_s)
 
     @contextlib.asynccontextmanager
-    async def _locked(self, session_id: SessionId) -> AsyncIterator[bool]:
+    async def _locked(self, subject: str) -> AsyncIterator[bool]:
         """Released also when we are cancelled before we have learned that it is ours."""
         owner = new_id()
         try:
-            yield await self._lock.acquire(session_id, owner, self._deadline_s + LOCK_RESERVE_S)
+            yield await self._lock.acquire(subject, owner, self._deadline_s + LOCK_RESERVE_S)
         finally:
-            await self._release(session_id, owner)
+            await self._release(subject, owner)
 
-    async def _release(self, session_id: SessionId, owner: str) -> None:
+    async def _release(self, subject: str, owner: str) -> None:
         try:
-            await self._lock.release(session_id, owner)
+            await self._lock.release(subject, owner)
         except BusError as error:
             _log.warning("pairing_lock_left_to_expire", error=type(error).__name__)
 
-    async def _refuse_second(self, session_id: SessionId) -> None:
-        remaining_s = await self._lock.remaining_s(session_id)
+    async def _refuse_second(self, subject: str) -> None:
+        remaining_s = await self._lock.remaining_s(subject)
         raise AppError(ErrorCode.REQUEST_IN_PROGRESS, retry_after=max(1, math.ceil(remaining_s)))
 
     async def _generate(

@@ -65,7 +65,7 @@ class Limits:
         await self._admit(self._by_token, token)
 
     async def count_admin_request(self, address: str) -> Allowance:
-        name = self._named(address)
+        name = self.name_of(address)
         admitted = await self._limiter.hit(self._by_admin, name)
         window = await self._limiter.get_window_stats(self._by_admin, name)
         return Allowance(
@@ -75,7 +75,7 @@ class Limits:
     async def require_code_allowed(self, session_id: SessionId, phone: PhoneNumber) -> None:
         """Counts nothing. Raises AppError(RATE_LIMITED, retry_after)."""
         for item, subject in ((self._by_number, phone), (self._by_salon, session_id)):
-            name = self._named(subject)
+            name = self.name_of(subject)
             if not await self._limiter.test(item, name):
                 raise AppError(
                     ErrorCode.RATE_LIMITED, retry_after=await self._retry_after(item, name)
@@ -83,11 +83,11 @@ class Limits:
 
     async def count_code(self, session_id: SessionId, phone: PhoneNumber) -> None:
         """WhatsApp was asked for a code."""
-        await self._limiter.hit(self._by_number, self._named(phone))
-        await self._limiter.hit(self._by_salon, self._named(session_id))
+        await self._limiter.hit(self._by_number, self.name_of(phone))
+        await self._limiter.hit(self._by_salon, self.name_of(session_id))
 
     async def _admit(self, item: RateLimitItem, subject: str) -> None:
-        name = self._named(subject)
+        name = self.name_of(subject)
         if not await self._limiter.hit(item, name):
             _log.warning("connection_limit_reached", limit=item.namespace)
             raise AppError(
@@ -98,5 +98,6 @@ class Limits:
         window = await self._limiter.get_window_stats(item, name)
         return max(1, math.ceil(window.reset_time - time.time()))
 
-    def _named(self, subject: str) -> str:
+    def name_of(self, subject: str) -> str:
+        """What stands for it in Redis."""
         return hmac.new(self._secret, subject.encode(), hashlib.sha256).hexdigest()[:32]

@@ -46,8 +46,9 @@ def command_claim(command_id: str) -> str:
     return f"whatsapp:command:{command_id}:claim"
 
 
-def pairing_lock(session_id: SessionId) -> str:
-    return f"marketplace:pairing-lock:{session_id}"
+def pairing_lock(subject: str) -> str:
+    """Of a session, or of a number by its hash."""
+    return f"marketplace:pairing-lock:{subject}"
 
 
 def breaker(name: str) -> str:

@@ -119,6 +119,24 @@ async def test_codes_are_limited_by_number_also_over_salons(
         assert PHONE not in str(key)
 
 
+async def test_salons_that_ask_at_once_share_the_limit_of_a_number(
+    api: RunningApi, whatsapp: WhatsAppSide
+) -> None:
+    async def react(command: Command) -> None:
+        await whatsapp.code(command, lifetime_s=0.05)
+
+    async def ask(salon: int) -> str:
+        async with open_page(api.url, token_for(salon)) as page:
+            name, told = await page.ask_code(PHONE)
+            return str(told["code"]) if name == "pairing-code-error" else name
+
+    whatsapp.reaction = react
+    answers = await asyncio.gather(*(ask(salon) for salon in range(2001, 2009)))
+
+    assert sorted(answers) == ["RATE_LIMITED"] * 5 + ["pairing-code"] * 3
+    assert len(whatsapp.commands) == 3
+
+
 async def test_codes_are_limited_by_salon(database_url: str, redis_url: str) -> None:
     settings = api_settings(database_url, redis_url, codes_per_salon_per_hour=2)
     async with running_api(settings) as api, whatsapp_side(redis_url) as whatsapp:
