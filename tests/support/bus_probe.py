@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shared.bus.commands import CommandSender
 from shared.bus.connection import connect_redis
@@ -11,7 +11,7 @@ from shared.bus.snapshots import PresentState, Snapshots
 from shared.bus.subscriber import EventSubscriber
 from shared.clock import now_ms
 from shared.company_id import SessionId
-from shared.messages.commands import RequestPairingCode, RequestQr, Unlink
+from shared.messages.commands import Command, RequestPairingCode, RequestQr, Unlink
 from shared.messages.envelope import new_id
 from shared.messages.events import AnySessionEvent, CommandResult, StatusChanged
 from shared.messages.status import SessionStatus
@@ -35,35 +35,17 @@ class BusProbe:
 
     async def request_qr(self, session_id: SessionId) -> str:
         """Send the command; its id."""
-        command = RequestQr(
-            command_id=new_id(),
-            company_id=session_id,
-            issued_at=now_ms(),
-            expires_at=now_ms() + COMMAND_LIFETIME_MS,
-        )
-        await self._sender.send(command)
-        return command.command_id
+        return await self._send(RequestQr(**_envelope(session_id)))
 
     async def request_code(self, session_id: SessionId, phone: str) -> str:
         """Send the command; its id."""
-        command = RequestPairingCode(
-            command_id=new_id(),
-            company_id=session_id,
-            phone_number=phone,
-            issued_at=now_ms(),
-            expires_at=now_ms() + COMMAND_LIFETIME_MS,
-        )
-        await self._sender.send(command)
-        return command.command_id
+        return await self._send(RequestPairingCode(**_envelope(session_id), phone_number=phone))
 
     async def unlink(self, session_id: SessionId) -> str:
         """Send the command; its id."""
-        command = Unlink(
-            command_id=new_id(),
-            company_id=session_id,
-            issued_at=now_ms(),
-            expires_at=now_ms() + COMMAND_LIFETIME_MS,
-        )
+        return await self._send(Unlink(**_envelope(session_id)))
+
+    async def _send(self, command: Command) -> str:
         await self._sender.send(command)
         return command.command_id
 
@@ -113,6 +95,16 @@ class BusProbe:
 
     async def present_state(self, session_id: SessionId) -> PresentState:
         return await self._snapshots.present_state(session_id)
+
+
+def _envelope(session_id: SessionId) -> dict[str, Any]:
+    now = now_ms()
+    return {
+        "command_id": new_id(),
+        "company_id": session_id,
+        "issued_at": now,
+        "expires_at": now + COMMAND_LIFETIME_MS,
+    }
 
 
 @asynccontextmanager

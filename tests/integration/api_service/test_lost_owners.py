@@ -2,18 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from api_service.settings import ApiSettings
-from shared.bus.heartbeat import Heartbeat
 from shared.company_id import SalonId, session_id_of
 from shared.messages.commands import Command
 from shared.messages.status import SessionStatus
 from tests.support.api import RunningApi, api_settings, running_api, token_for
+from tests.support.heart import beating
 from tests.support.page import Page, open_page
 from tests.support.waiting import wait_until
 from tests.support.whatsapp_side import WhatsAppSide, whatsapp_side
@@ -27,19 +26,6 @@ OWNER = "host-1-aaaaaa"
 @pytest.fixture
 def settings(database_url: str, redis_url: str) -> ApiSettings:
     return api_settings(database_url, redis_url, qr_deadline_s=0.3, code_deadline_s=0.3)
-
-
-@asynccontextmanager
-async def beating(whatsapp: WhatsAppSide, process_id: str) -> AsyncIterator[None]:
-    heart = Heartbeat(whatsapp.redis, process_id)
-    task = asyncio.create_task(heart.run())
-    try:
-        async with asyncio.timeout(5):
-            await heart.beating.wait()
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def told(page: Page, matches: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
@@ -59,7 +45,7 @@ async def test_pages_are_told_that_the_process_is_lost_and_that_it_is_back(
         open_page(api.url, token_for(SALON)) as linking,
         open_page(api.url, token_for(LINKED_SALON)) as linked,
     ):
-        async with beating(whatsapp, OWNER):
+        async with beating(whatsapp.redis, OWNER):
             await whatsapp.qr(SESSION, "qr-text")
             await linking.next("qr-update")
             await whatsapp.connected(LINKED_SESSION, PHONE)
@@ -72,7 +58,7 @@ async def test_pages_are_told_that_the_process_is_lost_and_that_it_is_back(
         lost = await told(linked, lambda it: it.get("reason") == "owner_lost", "lost")
         assert (lost["status"], lost["phone"]) == ("reconnecting", PHONE)
 
-        async with beating(whatsapp, OWNER):
+        async with beating(whatsapp.redis, OWNER):
             await told(linked, lambda it: "reason" not in it, "back")
             assert (await linked.next("whatsapp-connected", 2))["phone"] == PHONE
             assert (await linking.next("qr-update", 2))["qr"] == "qr-text"
@@ -115,7 +101,7 @@ async def test_a_request_in_the_hands_of_a_process_that_dies_is_not_waited_for(
         running_api(api_settings(database_url, redis_url)) as api,
         open_page(api.url, token_for(SALON)) as page,
     ):
-        async with beating(whatsapp, OWNER):
+        async with beating(whatsapp.redis, OWNER):
             await page.ask("request-qr")
             await page.ask("request-pairing-code", {"phoneNumber": PHONE})
             await wait_until(lambda: len(whatsapp.commands) == 2)

@@ -13,12 +13,12 @@ from redis.asyncio import Redis
 from shared.bus import commands, keys, takeover
 from shared.bus.commands import CommandConsumer, CommandSender
 from shared.bus.connection import connect_redis
-from shared.bus.heartbeat import Heartbeat
 from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.errors import ErrorCode
 from shared.messages.commands import Command, RequestQr
 from shared.messages.envelope import new_id
+from tests.support.heart import beating
 from tests.support.waiting import wait_until
 
 SESSION = SessionId("company_1001")
@@ -195,7 +195,7 @@ async def test_the_same_command_twice_at_the_same_instant_has_one_effect(redis: 
 
 async def test_two_processes_with_the_same_command_have_one_effect(redis: Redis) -> None:
     sent, one, other = command(), Slow(), Slow()
-    async with living(redis, "one"), living(redis, "other"), consuming(redis, "one", one):
+    async with beating(redis, "one"), beating(redis, "other"), consuming(redis, "one", one):
         await CommandSender(redis).send(sent)
         await wait_until(lambda: one.handled == [sent])
         async with consuming(redis, "other", other):
@@ -232,7 +232,7 @@ async def test_what_a_process_that_lives_has_in_hand_stays_there(
     monkeypatch.setattr(takeover, "LOOK_EVERY_S", 0)
     monkeypatch.setattr(commands, "READ_BLOCK_MS", 10)
     sent, later, slow, recorder = command(), command(), Slow(), Recorder()
-    async with living(redis, "slow"):
+    async with beating(redis, "slow"):
         async with consuming(redis, "slow", slow):
             await CommandSender(redis).send(sent)
             await wait_until(lambda: slow.handled == [sent])
@@ -241,19 +241,6 @@ async def test_what_a_process_that_lives_has_in_hand_stays_there(
             await wait_until(lambda: recorder.handled == [later])
             await wait_until(lambda: pending_is(redis, 1))
         assert await consumers_are(redis, ["next", "slow"])
-
-
-@asynccontextmanager
-async def living(redis: Redis, process_id: str) -> AsyncIterator[None]:
-    heart = Heartbeat(redis, process_id)
-    task = asyncio.create_task(heart.run())
-    try:
-        async with asyncio.timeout(5):
-            await heart.beating.wait()
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def pending_is(redis: Redis, count: int) -> bool:
