@@ -35,6 +35,17 @@ class ApiSettings(CommonSettings):
     jwt_secret: SecretStr = SecretStr("")
     yclients_partner_token: SecretStr = SecretStr("")
     yclients_app_id: int | None = Field(default=None, ge=1)
+    yclients_url: str = "https://api.yclients.com"
+    yclients_accept: str = "application/vnd.yclients.v2+json"
+    yclients_ca_bundle: Path | None = None
+    yclients_call_s: float = Field(default=30.0, gt=0, le=120)
+    yclients_calls_per_second: int = Field(default=4, ge=1, le=5)
+    yclients_calls_per_minute: int = Field(default=180, ge=1, le=200)
+    encryption_keys: SecretStr = SecretStr("")
+    require_pending_connection: bool = True
+    use_transaction_activation: bool = False
+    activation_rollout_percent: int = Field(default=100, ge=0, le=100)
+    skip_yclients_callback: bool = False
     health_check_token: SecretStr = SecretStr("")
     admin_token: SecretStr = SecretStr("")
 
@@ -57,7 +68,7 @@ class ApiSettings(CommonSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("yclients_app_id", mode="before")
+    @field_validator("yclients_app_id", "yclients_ca_bundle", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -95,6 +106,8 @@ class ApiSettings(CommonSettings):
             self.yclients_partner_token,
             min_length=MIN_PARTNER_TOKEN_LENGTH,
         )
+        for key in self.vault_keys or [SecretStr("")]:
+            require_strong("ENCRYPTION_KEYS", key)
         if not self.public_url:
             raise ValueError("PUBLIC_URL is missing: set it to the address that owners open")
         if self.health_check_token.get_secret_value():
@@ -104,12 +117,19 @@ class ApiSettings(CommonSettings):
         return self
 
     @property
+    def vault_keys(self) -> list[SecretStr]:
+        """The first encrypts, all decrypt."""
+        given = self.encryption_keys.get_secret_value().split(",")
+        return [SecretStr(key.strip()) for key in given if key.strip()]
+
+    @property
     def configured(self) -> dict[str, bool]:
         """Which of the variables that the marketplace needs are there; never their values."""
         return {
             "JWT_SECRET": bool(self.jwt_secret.get_secret_value()),
             "YCLIENTS_PARTNER_TOKEN": bool(self.yclients_partner_token.get_secret_value()),
             "YCLIENTS_APP_ID": self.yclients_app_id is not None,
+            "ENCRYPTION_KEYS": bool(self.vault_keys),
             "DATABASE_URL": bool(self.database_url.get_secret_value()),
             "REDIS_URL": bool(self.redis_url.get_secret_value()),
         }

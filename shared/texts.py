@@ -77,6 +77,31 @@ ERROR_TEXTS: Final[dict[ErrorCode, Text]] = {
         "Не удалось отвязать WhatsApp.",
         "Попробуйте ещё раз или отвяжите «AI Admin» в WhatsApp → «Связанные устройства».",
     ),
+    ErrorCode.SALON_FROZEN: Text(
+        "Подписка на AI Admin в YClients закончилась.",
+        "Оплатите её в YClients: WhatsApp подключится сам, ничего привязывать не нужно.",
+    ),
+    ErrorCode.REGISTRATION_NOT_FOUND: Text("Подключение не найдено.", _PRESS_CONNECT),
+    ErrorCode.REGISTRATION_EXPIRED: Text(
+        "Время на подключение вышло: ссылка действует один час.", _PRESS_CONNECT
+    ),
+    ErrorCode.SALON_NOT_CONNECTED: Text(
+        "YClients не ждёт подключения этого филиала.", _PRESS_CONNECT
+    ),
+    ErrorCode.SALON_OF_ANOTHER_USER: Text(
+        "Этот филиал подключил другой пользователь YClients.",
+        "Откройте страницу под его учётной записью или напишите в поддержку.",
+    ),
+    ErrorCode.CONCURRENT_ACTIVATION: Text(
+        "Активация в YClients уже идёт.", "Подождите несколько секунд."
+    ),
+    ErrorCode.ACTIVATION_FAILED: Text(
+        "YClients не принял подключение. WhatsApp при этом подключён.",
+        "Мы попробуем ещё раз сами. Если не поможет, напишите в поддержку.",
+    ),
+    ErrorCode.YCLIENTS_UNAVAILABLE: Text("YClients сейчас не отвечает.", _TRY_AGAIN),
+    ErrorCode.YCLIENTS_REFUSED: Text("YClients отклонил запрос.", "Проверьте данные запроса."),
+    ErrorCode.PAYLOAD_TOO_LARGE: Text("Запрос слишком большой.", "Уменьшите его."),
     ErrorCode.COMMAND_EXPIRED: Text("Запрос ждал слишком долго.", _TRY_AGAIN),
     ErrorCode.INVALID_MESSAGE: Text("Запрос не разобран.", "Обновите страницу."),
     ErrorCode.SERVICE_UNAVAILABLE: Text("Сервис временно недоступен.", _TRY_AGAIN),
@@ -105,6 +130,7 @@ STATUS_TEXTS: Final[dict[SessionStatus, Text]] = {
         "WhatsApp временно ограничил этот номер.", "Откройте WhatsApp на телефоне: там указан срок."
     ),
     SessionStatus.OUTDATED: ERROR_TEXTS[ErrorCode.CLIENT_OUTDATED],
+    SessionStatus.FROZEN: ERROR_TEXTS[ErrorCode.SALON_FROZEN],
     SessionStatus.ERROR: Text("Подключиться не удалось.", _TRY_AGAIN),
 }
 

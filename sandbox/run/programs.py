@@ -35,6 +35,8 @@ def environment(settings: RunSettings, generated: Secrets) -> dict[str, str]:
         "JWT_SECRET": generated.jwt_secret,
         "YCLIENTS_PARTNER_TOKEN": generated.yclients_partner_token,
         "YCLIENTS_APP_ID": str(APP_ID),
+        "YCLIENTS_URL": settings.portal_url,
+        "ENCRYPTION_KEYS": generated.encryption_keys,
         "HEALTH_CHECK_TOKEN": generated.health_check_token,
         "PUBLIC_URL": settings.api_url,
         "SHUTDOWN_TIMEOUT_S": str(PROCESS_SHUTDOWN_S),

@@ -43,7 +43,19 @@ class Unlink(_Command):
     type: Literal["unlink"] = "unlink"
 
 
-Command = RequestQr | RequestPairingCode | Unlink
+class Freeze(_Command):
+    """Close the salon's connection and open none; its credentials are kept. Lasts over restarts."""
+
+    type: Literal["freeze"] = "freeze"
+
+
+class Thaw(_Command):
+    """End a freeze: a linked salon is connected again."""
+
+    type: Literal["thaw"] = "thaw"
+
+
+Command = RequestQr | RequestPairingCode | Unlink | Freeze | Thaw
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 

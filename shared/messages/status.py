@@ -19,6 +19,7 @@ class SessionStatus(StrEnum):
     REPLACED = "replaced"
     BANNED = "banned"
     OUTDATED = "outdated"
+    FROZEN = "frozen"
     ERROR = "error"
 
 
@@ -45,3 +46,5 @@ class Reason(StrEnum):
     PROXY_UNREACHABLE = "proxy_unreachable"
     PASSKEY_REQUIRED = "passkey_required"
     UNLINKED = "unlinked"
+    FROZEN = "frozen"
+    """The salon's subscription has ended; its credentials are kept."""

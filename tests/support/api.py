@@ -26,6 +26,9 @@ from tests.support.waiting import wait_until
 JWT_SECRET: Final = "test-jwt-secret-0123456789-abcdefghij"
 PARTNER_TOKEN: Final = "test-partner-token-0123456789"
 ADMIN_TOKEN: Final = "test-admin-token-0123456789-abcdefgh"
+ENCRYPTION_KEY: Final = "test-encryption-key-0123456789-abcdefg"
+NO_YCLIENTS: Final = "http://127.0.0.1:9"
+"""Refuses every connection."""
 HEALTH_TOKEN: Final = "test-health-token-0123456789-abcdefg"
 
 
@@ -40,6 +43,8 @@ def api_settings(database_url: str, redis_url: str, **changes: Any) -> ApiSettin
         "jwt_secret": SecretStr(JWT_SECRET),
         "yclients_partner_token": SecretStr(PARTNER_TOKEN),
         "yclients_app_id": 77,
+        "yclients_url": NO_YCLIENTS,
+        "encryption_keys": SecretStr(ENCRYPTION_KEY),
         "health_check_token": SecretStr(HEALTH_TOKEN),
         "admin_token": SecretStr(ADMIN_TOKEN),
         "public_url": "https://connect.example.com",

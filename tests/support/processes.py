@@ -20,6 +20,13 @@ ROOT: Final = Path(__file__).parents[2]
 START_TIMEOUT_S: Final = 20.0
 STOP_TIMEOUT_S: Final = 10.0
 KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
+NOWHERE: Final = "http://127.0.0.1:9"
+"""Refuses every connection: tests that want a YClients start one of the sandbox."""
+DEFAULTS: Final = {
+    "PYTHONUNBUFFERED": "1",
+    "YCLIENTS_URL": NOWHERE,
+    "ENCRYPTION_KEYS": "test-encryption-key-0123456789-abcdefg",
+}
 
 
 class ServiceProcess:
@@ -34,7 +41,7 @@ class ServiceProcess:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
                 [sys.executable, "-m", module, *arguments],
                 cwd=ROOT,
-                env={**inherited, "PYTHONUNBUFFERED": "1", **environment},
+                env={**inherited, **DEFAULTS, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

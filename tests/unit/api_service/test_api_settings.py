@@ -15,6 +15,7 @@ BASE: dict[str, Any] = {
     "redis_url": "redis://127.0.0.1",
     "jwt_secret": STRONG,
     "yclients_partner_token": "yusw3yeu6hrr4r9j3gw6",
+    "encryption_keys": STRONG,
     "public_url": "https://connect.example.com",
 }
 
@@ -27,7 +28,9 @@ def test_a_partner_token_as_yclients_makes_them_is_strong_enough() -> None:
     assert make().production
 
 
-@pytest.mark.parametrize("name", ["jwt_secret", "yclients_partner_token", "public_url"])
+@pytest.mark.parametrize(
+    "name", ["jwt_secret", "yclients_partner_token", "encryption_keys", "public_url"]
+)
 def test_production_insists_on_what_it_needs(name: str) -> None:
     with pytest.raises(ValidationError, match=f"{name.upper()} is missing"):
         make(**{name: ""})
@@ -40,6 +43,7 @@ def test_production_insists_on_what_it_needs(name: str) -> None:
         ("jwt_secret", "0123456789abcdef"),
         ("yclients_partner_token", "short"),
         ("health_check_token", "short"),
+        ("encryption_keys", f"{STRONG},short"),
     ],
 )
 def test_production_refuses_a_weak_secret(name: str, value: str) -> None:

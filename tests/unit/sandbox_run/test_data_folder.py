@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.run.data_folder import open_data_folder, outside_folder
+from sandbox.run.data_folder import Secrets, open_data_folder, outside_folder
 from sandbox.run.reset import delete
 from sandbox.services.errors import SandboxError
 
@@ -20,7 +20,7 @@ def test_secrets_are_made_once_and_only_we_can_read_them(tmp_path: Path) -> None
         first = data.secrets
     with open_data_folder(folder) as data:
         assert data.secrets == first
-    assert len(set(first.model_dump().values())) == 4
+    assert len(set(first.model_dump().values())) == len(Secrets.model_fields)
     assert all(len(secret) >= 32 for secret in first.model_dump().values())
     assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600
 

@@ -14,6 +14,7 @@ GOOD = {
     "JWT_SECRET": STRONG,
     "YCLIENTS_PARTNER_TOKEN": "tk3v9x0qpl2mz8ry1c7d",
     "YCLIENTS_APP_ID": "77",
+    "ENCRYPTION_KEYS": "0123456789abcdefghijklmnopqrstuv",
     "PUBLIC_URL": "https://connect.example.com",
 }
 

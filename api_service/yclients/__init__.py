@@ -1,0 +1,1 @@
+"""What we ask of YClients, and what it answers."""
