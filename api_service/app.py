@@ -36,6 +36,7 @@ from api_service.realtime.relay import Relay
 from api_service.realtime.server import PATH, make_server, release, rooms
 from api_service.settings import ApiSettings
 from api_service.store.breaker_record import BreakerPolicy, BreakerRecord
+from api_service.store.call_budget import BudgetPolicy, CallBudget
 from api_service.store.pairing_lock import PairingLock
 from api_service.web import metrics
 from api_service.web.admin import Admin
@@ -47,6 +48,8 @@ from api_service.web.marketplace_health import MarketplaceHealth
 from api_service.web.onboarding import Onboarding
 from api_service.web.pages import Pages
 from api_service.web.redirect import Redirect
+from api_service.yclients.access import Access
+from api_service.yclients.client import Yclients
 from shared.bus import keys
 from shared.bus.commands import CommandSender
 from shared.bus.connection import connect_redis
@@ -96,6 +99,7 @@ class _Parts:
         )
         self.tokens = Tokens(settings.jwt_secret.get_secret_value())
         self._link()
+        self._reach_yclients()
         self._connect_pages()
 
     def _link(self) -> None:
@@ -119,6 +123,15 @@ class _Parts:
         )
 
         self.unlinking = Unlinking(line)
+
+    def _reach_yclients(self) -> None:
+        settings = self.settings
+        record = BreakerRecord(self.redis, "yclients", _yclients_breaker_policy(settings))
+        self.yclients_breaker = Breaker(record)
+        budget = BudgetPolicy(
+            settings.yclients_calls_per_second, settings.yclients_calls_per_minute
+        )
+        self.yclients = Yclients(_access(settings), CallBudget(self.redis, budget), record)
 
     def _connect_pages(self) -> None:
         settings = self.settings
@@ -209,6 +222,7 @@ class _Parts:
             await self.connections.close()
             await self.sockets.shutdown()
             await self.tasks.stop()
+            await self.yclients.close()
             await self.database.close()
             await self.redis.aclose()
             _log.info("api_stopped")
@@ -256,4 +270,24 @@ def _breaker_policy(settings: ApiSettings) -> BreakerPolicy:
         successes=settings.breaker_successes,
         cool_down_s=settings.breaker_cool_down_s,
         operation_s=settings.breaker_operation_s,
+    )
+
+
+def _yclients_breaker_policy(settings: ApiSettings) -> BreakerPolicy:
+    """A trial is over when a call is."""
+    return BreakerPolicy(
+        failures=settings.yclients_breaker_failures,
+        cool_down_s=settings.yclients_breaker_cool_down_s,
+        operation_s=settings.yclients_call_s,
+    )
+
+
+def _access(settings: ApiSettings) -> Access:
+    return Access(
+        marketplace_url=settings.marketplace_url,
+        partner_token=settings.yclients_partner_token.get_secret_value(),
+        application_id=settings.yclients_app_id,
+        accept=settings.yclients_accept,
+        ca_bundle=settings.yclients_ca_bundle,
+        call_s=settings.yclients_call_s,
     )

@@ -7,12 +7,16 @@ from typing import Annotated, Final, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from api_service.yclients.access import certificates
 from shared.settings import CommonSettings, require_strong
 
 MIN_PARTNER_TOKEN_LENGTH: Final = 16
 """YClients chooses the partner token: 20 characters as a rule."""
 
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-\[\]:]+(:\d+)?", re.IGNORECASE)
+
+_HEADER: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -36,11 +40,14 @@ class ApiSettings(CommonSettings):
     yclients_partner_token: SecretStr = SecretStr("")
     yclients_app_id: int | None = Field(default=None, ge=1)
     yclients_url: str = "https://api.yclients.com"
+    yclients_marketplace_url: str = ""
     yclients_accept: str = "application/vnd.yclients.v2+json"
     yclients_ca_bundle: Path | None = None
     yclients_call_s: float = Field(default=30.0, gt=0, le=120)
     yclients_calls_per_second: int = Field(default=4, ge=1, le=5)
     yclients_calls_per_minute: int = Field(default=180, ge=1, le=200)
+    yclients_breaker_failures: int = Field(default=5, ge=1)
+    yclients_breaker_cool_down_s: float = Field(default=30.0, gt=0)
     encryption_keys: SecretStr = SecretStr("")
     require_pending_connection: bool = True
     use_transaction_activation: bool = False
@@ -81,6 +88,38 @@ class ApiSettings(CommonSettings):
             raise ValueError("must be an origin such as https://connect.example.com")
         return url
 
+    @field_validator("yclients_url", "yclients_marketplace_url")
+    @classmethod
+    def _check_yclients_url(cls, value: str) -> str:
+        """Empty for the marketplace alone: it is where the rest is."""
+        url = value.rstrip("/")
+        if url and not _ORIGIN.fullmatch(url):
+            raise ValueError("must be an origin such as https://api.yclients.com")
+        return url
+
+    @field_validator("yclients_accept")
+    @classmethod
+    def _check_accept(cls, value: str) -> str:
+        if not _HEADER.fullmatch(value):
+            raise ValueError("must be a header such as application/vnd.yclients.v2+json")
+        return value
+
+    @field_validator("yclients_partner_token")
+    @classmethod
+    def _check_partner_token(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not _TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("must be what stands in the developer's cabinet, without spaces")
+        return value
+
+    @field_validator("yclients_ca_bundle")
+    @classmethod
+    def _check_ca_bundle(cls, value: Path | None) -> Path | None:
+        try:
+            _ = value and certificates(value)
+        except OSError:
+            raise ValueError("must be a readable file of certificates in PEM form") from None
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -98,8 +137,13 @@ class ApiSettings(CommonSettings):
 
     @model_validator(mode="after")
     def _require_secrets(self) -> Self:
+        if not self.yclients_url:
+            raise ValueError("YCLIENTS_URL is missing: set it to https://api.yclients.com")
         if not self.production:
             return self
+        for url in (self.yclients_url, self.marketplace_url):
+            if not url.startswith("https://"):
+                raise ValueError("YCLIENTS_URL and YCLIENTS_MARKETPLACE_URL must be https://")
         require_strong("JWT_SECRET", self.jwt_secret)
         require_strong(
             "YCLIENTS_PARTNER_TOKEN",
@@ -115,6 +159,11 @@ class ApiSettings(CommonSettings):
         if self.admin_token.get_secret_value():
             require_strong("ADMIN_TOKEN", self.admin_token)
         return self
+
+    @property
+    def marketplace_url(self) -> str:
+        """Altegio has its marketplace elsewhere."""
+        return self.yclients_marketplace_url or self.yclients_url
 
     @property
     def vault_keys(self) -> list[SecretStr]:

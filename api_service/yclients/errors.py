@@ -40,10 +40,11 @@ class AmbiguousError(YclientsError):
 class RefusedError(YclientsError):
     """YClients has said no; nothing was carried out.
 
-    Reasons: ``not_installed`` (404), ``application_unknown`` (400 "Агрегатор не найден"),
-    ``already_installed`` (403 "Пользователь уже установил это приложение."), ``unauthorized``
-    (401), ``forbidden`` (403), ``invalid`` (422), ``refused`` (any other). ``message``: what
-    YClients wrote, shortened; for people, never for a decision.
+    Reasons: ``not_installed`` (404 in YClients' own words), ``application_unknown`` (400 "Агрегатор
+    не найден"), ``already_installed`` (403 "Пользователь уже установил это приложение."),
+    ``unauthorized`` (401), ``forbidden`` (403), ``invalid`` (422), ``refused`` (any other, and a
+    404 that is not JSON: a wrong address, or something in between). ``message``: what YClients
+    wrote, masked and shortened; for people, never for a decision.
     """
 
     status: int = 0

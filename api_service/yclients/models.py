@@ -2,9 +2,18 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 
 class ConnectionStatus(StrEnum):
@@ -16,25 +25,44 @@ class ConnectionStatus(StrEnum):
     UNINSTALLED = "uninstalled"
 
 
-def _object(value: object) -> object:
-    return {} if value in ([], None) else value
-
-
 def _list(value: object) -> object:
-    return [] if value in ({}, None) else value
+    """PHP writes an empty list, or one with gaps, as an object."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return [] if value is None else value
 
 
-def _moment(value: object) -> object:
-    """Empty text for no moment."""
-    return value or None
+def _moment(value: object, read: ValidatorFunctionWrapHandler) -> datetime | None:
+    """None for what is none, such as empty text or the zeros of an old database."""
+    try:
+        moment: datetime | None = read(value)
+    except ValidationError:
+        return None
+    return moment
 
+
+T = TypeVar("T")
 
 LooseId = Annotated[int, Field(ge=0)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+LooseList = Annotated[list[T], BeforeValidator(_list)]
+Moment = Annotated[datetime | None, WrapValidator(_moment)]
 
 
 class YclientsModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    """An empty list is an object without fields; a field that is null is one that is not there."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, coerce_numbers_to_str=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _loose(cls, value: object) -> object:
+        if value is None or value == []:
+            return {}
+        if isinstance(value, dict):
+            return {name: part for name, part in value.items() if part is not None}
+        return value
 
 
 class ConnectionState(YclientsModel):
@@ -66,9 +94,9 @@ class StatusChange(YclientsModel):
 class SalonConnection(YclientsModel):
     """Answer of GET /marketplace/salon/{salon}/application/{application} (D1)."""
 
-    connection_status: Annotated[ConnectionState, BeforeValidator(_object)] = ConnectionState()
-    payments: Annotated[list[Payment], BeforeValidator(_list)] = []
-    logs: Annotated[list[StatusChange], BeforeValidator(_list)] = []
+    connection_status: ConnectionState = ConnectionState()
+    payments: LooseList[Payment] = []
+    logs: LooseList[StatusChange] = []
 
     @property
     def status(self) -> ConnectionStatus | None:
@@ -99,7 +127,19 @@ class TariffOption(YclientsModel):
 class Tariff(YclientsModel):
     id: LooseId
     title: str = ""
-    options: Annotated[list[TariffOption], BeforeValidator(_list)] = []
+    options: LooseList[TariffOption] = []
+
+
+class PaymentReceipt(YclientsModel):
+    """Answer of POST /marketplace/partner/payment (D1)."""
+
+    id: LooseId
+
+
+class PaymentLink(YclientsModel):
+    """Answer of GET /marketplace/application/payment_link (D1)."""
+
+    url: str = Field(min_length=1)
 
 
 class PaymentNotice(YclientsModel):

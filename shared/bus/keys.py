@@ -55,6 +55,12 @@ def breaker(name: str) -> str:
     return f"marketplace:breaker:{name}"
 
 
+YCLIENTS_TURNS: Final = "marketplace:yclients:turns"
+"""When calls to YClients were or will be made, newest first: milliseconds of Redis' clock."""
+YCLIENTS_BACKGROUND_TURNS: Final = "marketplace:yclients:turns:background"
+"""Those of them that nobody waits for."""
+
+
 def rate_limit_prefix() -> str:
     """`limits` appends the limit's own name and subject."""
     return "marketplace:limit"

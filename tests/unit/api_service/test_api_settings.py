@@ -66,6 +66,39 @@ def test_lists_are_written_with_commas() -> None:
     assert settings.frame_ancestors == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("yclients_url", "api.yclients.com", "origin such as https://api.yclients.com"),
+        ("yclients_url", "https://api.yclients.com/api/v1", "origin"),
+        ("yclients_marketplace_url", "ftp://app.alteg.io", "origin"),
+        ("yclients_url", "http://api.yclients.com", "must be https://"),
+        ("yclients_url", "", "YCLIENTS_URL is missing"),
+        ("yclients_accept", "", "header such as"),
+        ("yclients_accept", "a/b\r\nHost: x", "header such as"),
+        ("yclients_partner_token", "токен с пробелами и буквами", "without spaces"),
+        ("yclients_ca_bundle", "/nowhere.pem", "file of certificates"),
+        ("yclients_ca_bundle", __file__, "file of certificates"),
+    ],
+)
+def test_where_yclients_is_must_make_sense(name: str, value: str, complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint) as refused:
+        make(**{name: value})
+    assert len(refused.value.errors()) == 1
+
+
+def test_the_marketplace_is_where_the_rest_is_unless_it_is_told() -> None:
+    apart = make(
+        yclients_url="https://api.alteg.io/", yclients_marketplace_url="https://app.alteg.io"
+    )
+
+    assert make().marketplace_url == "https://api.yclients.com"
+    assert (apart.yclients_url, apart.marketplace_url) == (
+        "https://api.alteg.io",
+        "https://app.alteg.io",
+    )
+
+
 @pytest.mark.parametrize("origin", ["*", "a.example", "https://a.example/", "javascript:1", "null"])
 def test_what_is_no_origin_is_refused(origin: str) -> None:
     with pytest.raises(ValidationError, match="origins"):

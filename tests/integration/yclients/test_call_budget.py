@@ -1,0 +1,156 @@
+"""The budget of calls in a real Redis: how many turns, in which order, and who stands back."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from api_service.store.call_budget import LATEST_S, BudgetPolicy, CallBudget
+from shared.bus import keys
+from shared.bus.connection import connect_redis
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect_redis(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def budget(redis: Redis) -> CallBudget:
+    return CallBudget(redis, BudgetPolicy())
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def taken(budget: CallBudget, patience_s: float, *, background: bool = False) -> float | None:
+    """When the turn came, on the loop's clock; None when there was none."""
+    good_until = await budget.turn(now() + patience_s, background=background)
+    return None if good_until is None else now()
+
+
+def most_within(moments: list[float], window_s: float) -> int:
+    ends = sorted(moments)
+    return max(sum(1 for other in ends if start <= other < start + window_s) for start in ends)
+
+
+async def test_the_first_turns_are_free_and_the_next_ones_are_spread(budget: CallBudget) -> None:
+    started = now()
+
+    turns = await asyncio.gather(*(taken(budget, 10) for _ in range(12)))
+
+    moments = [turn for turn in turns if turn is not None]
+    assert len(moments) == 12
+    assert most_within(moments, 1.0) <= 4
+    assert sum(1 for moment in moments if moment - started < 0.2) == 4
+    assert max(moments) - started < 12 / 3
+
+
+async def test_turns_are_given_in_the_order_in_which_they_are_asked_for(
+    budget: CallBudget,
+) -> None:
+    came: list[int] = []
+
+    async def call(number: int) -> None:
+        await budget.turn(now() + 10, background=False)
+        came.append(number)
+
+    tasks = []
+    for number in range(8):
+        tasks.append(asyncio.create_task(call(number)))
+        await asyncio.sleep(0.01)
+    await asyncio.gather(*tasks)
+
+    assert came == sorted(came)
+
+
+async def test_who_cannot_wait_takes_nothing_and_knows_at_once(
+    budget: CallBudget, redis: Redis
+) -> None:
+    await asyncio.gather(*(taken(budget, 1) for _ in range(4)))
+    started = now()
+
+    assert await taken(budget, 0.5) is None
+
+    assert now() - started < 0.3
+    assert await redis.llen(keys.YCLIENTS_TURNS) == 4
+
+
+async def test_a_free_turn_is_given_even_at_the_deadline(budget: CallBudget) -> None:
+    assert await taken(budget, -1) is not None
+
+
+async def test_the_minute_is_kept_over_all_processes(redis: Redis) -> None:
+    policy = BudgetPolicy(per_second=5, per_minute=6)
+    one, other = CallBudget(redis, policy), CallBudget(redis, policy)
+
+    turns = await asyncio.gather(*(taken(budget, 3) for budget in (one, other) * 4))
+
+    assert sum(turn is not None for turn in turns) == 6
+
+
+async def test_background_calls_leave_half_to_those_for_whom_somebody_waits(
+    budget: CallBudget,
+) -> None:
+    background = [asyncio.create_task(taken(budget, 2, background=True)) for _ in range(20)]
+    await asyncio.sleep(0.1)
+    started = now()
+
+    owner = [await taken(budget, 2) for _ in range(2)]
+
+    assert all(owner)
+    assert now() - started < 0.2
+    moments = [turn for turn in await asyncio.gather(*background) if turn is not None]
+    assert 2 <= len(moments) <= 4
+    assert most_within(moments, 1.0) <= 2
+
+
+async def test_a_background_call_stands_back_behind_those_who_wait(
+    budget: CallBudget,
+) -> None:
+    owners = [asyncio.create_task(taken(budget, 10)) for _ in range(6)]
+    await asyncio.sleep(0.05)
+
+    behind = await taken(budget, 10, background=True)
+
+    before = await asyncio.gather(*owners)
+    assert behind is not None
+    assert all(turn is not None and turn <= behind for turn in before)
+
+
+async def test_a_clock_that_was_set_back_stops_nothing(budget: CallBudget, redis: Redis) -> None:
+    an_hour_ahead = int((time.time() + 3600) * 1000)
+    await redis.lpush(keys.YCLIENTS_TURNS, *itertools.repeat(an_hour_ahead, 180))
+
+    assert await taken(budget, 1) is not None
+
+
+async def test_a_turn_is_good_for_a_moment_only(budget: CallBudget) -> None:
+    good_until = await budget.turn(now() + 1, background=False)
+
+    assert good_until is not None
+    assert 0 < good_until - now() <= LATEST_S
+
+
+@pytest.mark.usefixtures("no_leaked_keys")
+async def test_no_key_is_left_for_ever(budget: CallBudget, redis: Redis) -> None:
+    await taken(budget, 1)
+    await taken(budget, 1, background=True)
+
+    assert await redis.dbsize() == 2
+
+
+async def test_without_redis_there_is_no_turn() -> None:
+    redis = connect_redis("redis://127.0.0.1:9")
+    try:
+        with pytest.raises(RedisError):
+            await CallBudget(redis, BudgetPolicy()).turn(now() + 1, background=False)
+    finally:
+        await redis.aclose()

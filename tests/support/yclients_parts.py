@@ -1,0 +1,84 @@
+"""A budget and a breaker without Redis, and a client that takes them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from api_service.yclients.access import Access
+from api_service.yclients.client import Yclients
+
+APPLICATION_ID: Final = 77
+PARTNER_TOKEN: Final = "test-partner-token-0123456789"
+ACCEPT: Final = "application/vnd.yclients.v2+json"
+
+
+@dataclass
+class FreeBudget:
+    """Every turn is now and stays good. ``refuses``: there is none; ``raises``: Redis is away."""
+
+    good_for_s: float = 3600
+    refuses: bool = False
+    raises: Exception | None = None
+    turns: list[bool] = field(default_factory=list)
+
+    async def turn(self, deadline: float, *, background: bool) -> float | None:
+        assert deadline >= 0
+        if self.raises is not None:
+            raise self.raises
+        self.turns.append(background)
+        return None if self.refuses else asyncio.get_running_loop().time() + self.good_for_s
+
+
+@dataclass(frozen=True)
+class Admitted:
+    admitted: bool = True
+    wait_ms: int = 0
+
+
+@dataclass
+class NotedBreaker:
+    """Writes down what it is told."""
+
+    admission: Admitted = Admitted()
+    raises: Exception | None = None
+    told: list[str] = field(default_factory=list)
+
+    async def enter(self) -> Admitted:
+        if self.raises is not None:
+            raise self.raises
+        return self.admission
+
+    async def succeeded(self) -> None:
+        self.told.append("succeeded")
+
+    async def failed(self) -> None:
+        self.told.append("failed")
+
+    async def withdrew(self) -> None:
+        self.told.append("withdrew")
+
+
+@dataclass(frozen=True)
+class Bench:
+    client: Yclients
+    budget: FreeBudget
+    breaker: NotedBreaker
+
+
+@contextlib.asynccontextmanager
+async def client_at(url: str, **changes: Any) -> AsyncIterator[Bench]:
+    given: dict[str, Any] = {
+        "marketplace_url": url,
+        "partner_token": PARTNER_TOKEN,
+        "application_id": APPLICATION_ID,
+        "accept": ACCEPT,
+        "call_s": 5.0,
+    }
+    budget, breaker = FreeBudget(), NotedBreaker()
+    client = Yclients(Access(**{**given, **changes}), budget, breaker)
+    try:
+        yield Bench(client, budget, breaker)
+    finally:
+        await client.close()
