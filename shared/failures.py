@@ -15,6 +15,7 @@ _BY_REASON: Final = {
     Reason.PASSKEY_REQUIRED: ErrorCode.PASSKEY_REQUIRED,
     Reason.STORE_UNAVAILABLE: ErrorCode.SERVICE_UNAVAILABLE,
     Reason.OWNER_LOST: ErrorCode.SERVICE_UNAVAILABLE,
+    Reason.FROZEN: ErrorCode.SALON_FROZEN,
 }
 
 
@@ -24,9 +25,11 @@ def code_of(reason: Reason) -> ErrorCode:
 
 
 def failure_code(status: SessionStatus, reason: str | None) -> ErrorCode | None:
-    """None for a status that is not a failed link attempt. ``reason`` may be unknown here."""
+    """None for a status in which linking is not refused. ``reason`` may be unknown here."""
     if status is SessionStatus.OUTDATED:
         return ErrorCode.CLIENT_OUTDATED
+    if status is SessionStatus.FROZEN:
+        return ErrorCode.SALON_FROZEN
     if status is not SessionStatus.ERROR:
         return None
     known = known_reason(reason)

@@ -15,7 +15,7 @@ from api_service.core.linking import (
     alive,
     deadline_ms,
     measured,
-    refuse_linked,
+    refuse_linking,
 )
 from api_service.core.outcomes import Expectation
 from api_service.store.pairing_lock import PairingLock
@@ -64,13 +64,14 @@ class CodeLinking:
 
         Raises AppError: REQUEST_IN_PROGRESS with ``retry_after`` while another request of the salon
         is under way, in whichever process; RATE_LIMITED with ``retry_after``; ALREADY_CONNECTED;
-        SERVICE_UNAVAILABLE while no WhatsApp process lives; PAIRING_CODE_FAILED past the deadline;
-        AnnouncedError with what the WhatsApp process answered. Raises redis.exceptions.RedisError.
+        SALON_FROZEN; SERVICE_UNAVAILABLE while no WhatsApp process lives; PAIRING_CODE_FAILED past
+        the deadline; AnnouncedError with what the WhatsApp process answered. Raises
+        redis.exceptions.RedisError.
         """
         with measured("code"):
             async with self._locked(session_id) as owned:
                 state = await self._snapshots.present_state(session_id)
-                refuse_linked(state)
+                refuse_linking(state)
                 if (live := _live_code(state, phone)) is not None:
                     return CodeAnswer(live, announced=False)
                 if not owned:

@@ -42,9 +42,11 @@ class SessionLine:
     outcomes: Outcomes
 
 
-def refuse_linked(state: PresentState) -> None:
-    """Raises AppError(ALREADY_CONNECTED) while the salon is linked."""
+def refuse_linking(state: PresentState) -> None:
+    """Raises AppError(SALON_FROZEN) or, while the salon is linked, AppError(ALREADY_CONNECTED)."""
     snapshot = state.snapshot
+    if snapshot is not None and snapshot.status is SessionStatus.FROZEN:
+        raise AppError(ErrorCode.SALON_FROZEN)
     if snapshot is not None and (
         snapshot.connected
         or snapshot.status in {SessionStatus.CONNECTED, SessionStatus.RECONNECTING}

@@ -10,7 +10,7 @@ from api_service.core.linking import (
     alive,
     deadline_ms,
     measured,
-    refuse_linked,
+    refuse_linking,
 )
 from api_service.core.outcomes import Expectation
 from shared.bus.snapshots import Snapshots
@@ -31,6 +31,7 @@ _NOBODYS_FAULT: Final = {
     # One salon's own trouble, which must not close the door to all others.
     ErrorCode.PROXY_UNREACHABLE,
     ErrorCode.PASSKEY_REQUIRED,
+    ErrorCode.SALON_FROZEN,
 }
 
 
@@ -85,14 +86,14 @@ class QrLinking:
     async def request(self, session_id: SessionId) -> QrAnswer:
         """Asked again while a QR is live, the same comes back.
 
-        Raises AppError: ALREADY_CONNECTED; SERVICE_UNAVAILABLE with ``retry_after`` while the
-        breaker is open or no WhatsApp process lives; QR_TIMEOUT past the deadline; what the
-        WhatsApp process answers, as AnnouncedError when it is a status. Raises
+        Raises AppError: ALREADY_CONNECTED; SALON_FROZEN; SERVICE_UNAVAILABLE with ``retry_after``
+        while the breaker is open or no WhatsApp process lives; QR_TIMEOUT past the deadline; what
+        the WhatsApp process answers, as AnnouncedError when it is a status. Raises
         redis.exceptions.RedisError.
         """
         with measured("qr"):
             state = await self._snapshots.present_state(session_id)
-            refuse_linked(state)
+            refuse_linking(state)
             if state.qr is not None and alive(state.qr.expires_at):
                 return QrAnswer(state.qr)
             async with self._breaker.operation() as operation:
@@ -135,7 +136,7 @@ class QrLinking:
     ) -> QrAnswer:
         """An event may have been missed: what is in Redis decides."""
         state = await self._snapshots.present_state(session_id)
-        refuse_linked(state)
+        refuse_linking(state)
         if state.qr is not None and alive(state.qr.expires_at):
             operation.verdict = Verdict.SUCCESS
             return QrAnswer(state.qr)

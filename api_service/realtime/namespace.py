@@ -190,6 +190,8 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
                 await self._greet(connection)
             elif not isinstance(failure, AnnouncedError):
                 await self._tell(connection.sid, told_as(failure))
+                if failure.code is ErrorCode.SALON_FROZEN:
+                    await self._greet(connection)
         except (BusError, OSError) as error:
             _log.warning("request_without_redis", error=type(error).__name__)
             await self._tell(connection.sid, told_as(AppError(ErrorCode.SERVICE_UNAVAILABLE)))

@@ -47,6 +47,7 @@ _STATUS_AFTER_LOSS: Final = {
     Reason.REPLACED: SessionStatus.REPLACED,
     Reason.TEMPORARY_BAN: SessionStatus.BANNED,
     Reason.CLIENT_OUTDATED: SessionStatus.OUTDATED,
+    Reason.FROZEN: SessionStatus.FROZEN,
 }
 
 

@@ -14,6 +14,7 @@ from shared.bus import keys
 from shared.clock import now_ms
 from shared.messages.events import AnySessionEvent
 from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
+from shared.messages.status import SessionStatus
 
 UNLINKED_SNAPSHOT_TTL_MS: Final = 24 * 60 * 60 * 1000
 
@@ -76,7 +77,7 @@ class Announcer:
         """False when a newer owner has spoken: nothing was changed or published."""
         snapshot, event = announcement.snapshot, announcement.event
         session_id = snapshot.company_id
-        linked = snapshot.phone_number is not None
+        lasting = snapshot.phone_number is not None or snapshot.status is SessionStatus.FROZEN
         fields = [item for pair in snapshot.to_hash().items() for item in pair]
         call = cast("Callable[..., Awaitable[int]]", self._script)
         return bool(
@@ -93,7 +94,7 @@ class Announcer:
                     "1" if announcement.durable else "0",
                     keys.EVENTS_LOG_MAX_LENGTH,
                     snapshot.epoch,
-                    0 if linked else UNLINKED_SNAPSHOT_TTL_MS,
+                    0 if lasting else UNLINKED_SNAPSHOT_TTL_MS,
                     *_secret(announcement.qr, keep=announcement.keep_qr),
                     *_secret(announcement.code, keep=announcement.keep_code),
                     *fields,

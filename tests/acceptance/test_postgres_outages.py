@@ -9,7 +9,10 @@ import pytest
 
 from sandbox.services.ports import free_port
 from sandbox.services.postgres import DISPOSABLE, PostgresSetup
+from shared.company_id import SessionId
 from shared.db_migrations import apply_migrations
+from shared.errors import ErrorCode
+from shared.messages.status import SessionStatus
 from tests.acceptance.conftest import WhatsApp
 from tests.support.api_process import ApiProcess
 from tests.support.linking_steps import owners_of
@@ -89,3 +92,19 @@ async def test_while_postgres_is_away_it_is_said_and_afterwards_all_is_well_with
         await linked.phones.drop(linked.number)
         await linked.has_status("reconnecting")
         await linked.has_status("connected")
+
+
+async def test_a_freeze_that_cannot_be_stored_is_refused_and_changes_nothing(
+    whatsapp: WhatsApp, own_postgres_server: OwnPostgres
+) -> None:
+    salon = SessionId("company_1001")
+    await whatsapp.link_by_qr(salon, "79990000001")
+    await own_postgres_server.server.kill()
+
+    refused = await whatsapp.bus.result(await whatsapp.bus.freeze(salon), salon)
+
+    assert (refused.success, refused.code) == (False, ErrorCode.SERVICE_UNAVAILABLE)
+    assert whatsapp.bus.statuses(salon)[-1] is SessionStatus.CONNECTED
+    await own_postgres_server.server.start()
+    assert (await whatsapp.bus.result(await whatsapp.bus.freeze(salon), salon)).success
+    assert whatsapp.bus.statuses(salon)[-1] is SessionStatus.FROZEN

@@ -27,6 +27,7 @@ from tests.support.golden import assert_golden, steady
 
 SESSION = SessionId("company_1001")
 PHONE = "79990000001"
+LOSSES = ("stream_error", "temporary_ban", "replaced", "client_outdated", "frozen", "unknown")
 CHANGING = frozenset({"serverTime", "expiresAt", "image"})
 
 
@@ -66,7 +67,7 @@ EVENTS: dict[str, AnySessionEvent] = {
     ),
     **{
         f"disconnected, {reason}": Disconnected(company_id=SESSION, reason=reason)
-        for reason in ("stream_error", "temporary_ban", "replaced", "client_outdated", "unknown")
+        for reason in LOSSES
     },
     **{
         f"status error, {reason.value}": StatusChanged(

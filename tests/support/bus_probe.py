@@ -11,7 +11,14 @@ from shared.bus.snapshots import PresentState, Snapshots
 from shared.bus.subscriber import EventSubscriber
 from shared.clock import now_ms
 from shared.company_id import SessionId
-from shared.messages.commands import Command, RequestPairingCode, RequestQr, Unlink
+from shared.messages.commands import (
+    Command,
+    Freeze,
+    RequestPairingCode,
+    RequestQr,
+    Thaw,
+    Unlink,
+)
 from shared.messages.envelope import new_id
 from shared.messages.events import AnySessionEvent, CommandResult, StatusChanged
 from shared.messages.status import SessionStatus
@@ -44,6 +51,14 @@ class BusProbe:
     async def unlink(self, session_id: SessionId) -> str:
         """Send the command; its id."""
         return await self._send(Unlink(**_envelope(session_id)))
+
+    async def freeze(self, session_id: SessionId) -> str:
+        """Send the command; its id."""
+        return await self._send(Freeze(**_envelope(session_id)))
+
+    async def thaw(self, session_id: SessionId) -> str:
+        """Send the command; its id."""
+        return await self._send(Thaw(**_envelope(session_id)))
 
     async def _send(self, command: Command) -> str:
         await self._sender.send(command)

@@ -65,10 +65,13 @@ class Connection:
         self._failures = 0
 
     async def open(self) -> None:
-        """Connect with the session's device; a device without credentials ends the session."""
+        """Connect with the session's device; a device without credentials ends the session.
+
+        A frozen session stays closed.
+        """
         session = self._session
         await self.close()
-        if session.device is None:
+        if session.device is None or self._kept_closed:
             return
         try:
             known = await session.services.directory.credentials_exist(str(session.device))
@@ -98,6 +101,11 @@ class Connection:
         self.client = client
         self.reopen_in(LIBRARY_RETRIES_S)
         await client.open()
+
+    @property
+    def _kept_closed(self) -> bool:
+        """A frozen session is opened for one thing alone: to tell WhatsApp that it is unlinked."""
+        return self._session.frozen and not self._session.unlinking.wanted
 
     async def ensure_open(self) -> None:
         """Connect unless a client is at it."""
@@ -161,6 +169,9 @@ class Connection:
         session.timers.cancel("reopen", "proxy check")
         if session.unlinking.wanted:
             await session.unlinking.on_opened()
+            return
+        if session.frozen:
+            await self.close()
             return
         session.apply(ConnectionOpened())
         await self._record()

@@ -59,7 +59,8 @@ class HalfLinks:
         return claimed
 
     async def _claim(self, attempt: RecordedAttempt, device: DeviceJid) -> bool:
-        if await self._directory.find_device(attempt.session_id) is not None:
+        stored = await self._directory.find_session(attempt.session_id)
+        if stored is not None and stored.jid is not None:
             await self._directory.delete_credentials(str(device))
             _claimed.labels(outcome="deleted").inc()
             _log.warning("half_link_deleted", company_id=attempt.session_id)

@@ -123,7 +123,8 @@ class LinkDesk:
             return
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        self._forget(ErrorCode.PAIRING_CODE_FAILED)
+        frozen = reason is Reason.FROZEN
+        self._forget(ErrorCode.SALON_FROZEN if frozen else ErrorCode.PAIRING_CODE_FAILED)
         session, before = self._session, self._device_before
         if session.device is None:
             session.device = await self._device_of(attempt) or before
@@ -147,6 +148,9 @@ class LinkDesk:
 
     def _refusal(self) -> ErrorCode | None:
         """Linked, or about to be, or nobody knows: a second device must not be made."""
+        if self._session.frozen:
+            self._session.voice.status(self._session.state)
+            return ErrorCode.SALON_FROZEN
         if not self._session.recalled:
             self._session.apply(LinkAsked())
             self._session.apply(LinkFailed(Reason.STORE_UNAVAILABLE))

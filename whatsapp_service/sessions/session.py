@@ -13,12 +13,20 @@ from prometheus_client import Counter
 from shared.bus.publisher import Publisher
 from shared.clock import now_ms
 from shared.company_id import SessionId
-from shared.messages.commands import Command, RequestPairingCode, RequestQr, Unlink
+from shared.messages.commands import (
+    Command,
+    Freeze,
+    RequestPairingCode,
+    RequestQr,
+    Thaw,
+    Unlink,
+)
 from shared.messages.status import Reason, SessionStatus
 from shared.observability import capture
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.linked_client import Gateway
 from whatsapp_service.sessions.connection import Connection
+from whatsapp_service.sessions.freeze_desk import FreezeDesk
 from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.link_desk import LinkDesk
 from whatsapp_service.sessions.linker_pool import LinkerPool
@@ -87,6 +95,7 @@ class Session:
         self.linking = LinkDesk(self)
         self.connection = Connection(self)
         self.unlinking = UnlinkDesk(self)
+        self.freezing = FreezeDesk(self)
 
     async def run(self) -> None:
         structlog.contextvars.bind_contextvars(company_id=self.session_id)
@@ -143,6 +152,10 @@ class Session:
                 await self.linking.want_code(command, done)
             case Unlink():
                 await self.unlinking.want(command, done)
+            case Freeze():
+                await self.freezing.freeze(command, done)
+            case Thaw():
+                await self.freezing.thaw(command, done)
 
     def recall(self) -> None:
         """Before anything else: open the device that was linked in an earlier life, if any.
@@ -155,18 +168,22 @@ class Session:
         if self.device is not None or self.linking.busy:
             return
         try:
-            stored = await self.services.directory.find_device(self.session_id)
-            device = DeviceJid.parse(stored.jid) if stored else None
+            stored = await self.services.directory.find_session(self.session_id)
         except StoreUnavailableError:
             _log.warning("device_not_recalled")
             self.timers.set("recall", RECALL_RETRY_S, self.recall)
             return
+        self.recalled = True
+        if stored is None:
+            return
+        if stored.frozen:
+            self.freezing.remember()
+        try:
+            device = DeviceJid.parse(stored.jid) if stored.jid else None
         except ValueError:
-            self.recalled = True
             _log.error("device_with_bad_jid", company_id=self.session_id)
             self.apply(Ended(SessionStatus.LOGGED_OUT, Reason.CREDENTIALS_MISSING))
             return
-        self.recalled = True
         if device is not None:
             await self.open_device(device)
 
@@ -176,8 +193,10 @@ class Session:
             await asyncio.wait_for(self._settled.wait(), timeout_s)
 
     async def open_device(self, device: DeviceJid) -> None:
-        """Connect with the credentials of ``device``; runs inside the mailbox."""
+        """Connect with the credentials of ``device``, unless frozen; runs inside the mailbox."""
         self.device = device
+        if self.frozen:
+            self.freezing.remember()
         self.apply(Restored(device.phone))
         await self.connection.open()
 
@@ -218,6 +237,7 @@ class Session:
         """Nothing is under way and nothing will happen by itself: only the snapshot is left."""
         return (
             self.device is None
+            and not self.frozen
             and not self.linking.busy
             and not self._working
             and self._mailbox.empty()
@@ -228,6 +248,10 @@ class Session:
     def waiting(self) -> int:
         """Pieces of work in the mailbox."""
         return self._mailbox.qsize()
+
+    @property
+    def frozen(self) -> bool:
+        return self.state.status is SessionStatus.FROZEN
 
     @property
     def connected(self) -> bool:

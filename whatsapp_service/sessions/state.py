@@ -105,6 +105,20 @@ class Ended:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """No connection until it is thawed. ``phone`` is that of the device it keeps, if it has one."""
+
+    phone: PhoneNumber | None
+
+
+@dataclass(frozen=True, slots=True)
+class Thawed:
+    """``phone`` is that of its device: the connection is to be opened again."""
+
+    phone: PhoneNumber | None
+
+
 Happening = (
     LinkAsked
     | LinkQueued
@@ -119,11 +133,17 @@ Happening = (
     | ConnectionOpened
     | ConnectionLost
     | Ended
+    | Frozen
+    | Thawed
 )
 
 
 def advance(state: State, happening: Happening) -> State:  # noqa: C901, PLR0911, PLR0912 - one flat table
     match happening:
+        case Frozen(phone):
+            return State(SessionStatus.FROZEN, Reason.FROZEN, phone)
+        case _ if state.status is SessionStatus.FROZEN:
+            return _while_frozen(state, happening)
         case LinkAsked() if state.status not in LINKING | LINKED:
             return State(SessionStatus.CONNECTING)
         case LinkQueued(position) if _waiting(state):
@@ -156,6 +176,19 @@ def advance(state: State, happening: Happening) -> State:  # noqa: C901, PLR0911
             return state
 
 
+def _while_frozen(state: State, happening: Happening) -> State:
+    """Only a thaw ends it; a salon that is unlinked meanwhile has no number any more."""
+    match happening:
+        case Thawed(None):
+            return State()
+        case Thawed(phone):
+            return State(SessionStatus.RECONNECTING, phone=phone)
+        case Ended(SessionStatus.LOGGED_OUT):
+            return replace(state, phone=None)
+        case _:
+            return state
+
+
 def _waiting(state: State) -> bool:
     return state.status in {SessionStatus.CONNECTING, SessionStatus.QUEUED} and state.phone is None
 
@@ -171,4 +204,6 @@ def _status_of_failure(reason: Reason) -> SessionStatus:
         return SessionStatus.OUTDATED
     if reason is Reason.UNLINKED:
         return SessionStatus.LOGGED_OUT
+    if reason is Reason.FROZEN:
+        return SessionStatus.FROZEN
     return SessionStatus.ERROR

@@ -20,7 +20,7 @@ from shared.messages.status import Reason, SessionStatus
 from whatsapp_service.sessions.session import Services, Session
 from whatsapp_service.sessions.state import LINKED, LINKING, LinkAsked, LinkFailed, State
 from whatsapp_service.store.directory import StoreUnavailableError
-from whatsapp_service.store.sessions import StoredDevice
+from whatsapp_service.store.sessions import StoredSession
 
 _log = structlog.get_logger(__name__)
 _restoring = Gauge("sessions_restoring", "Linked sessions that are yet to be opened after a start")
@@ -31,6 +31,9 @@ SWEEP_S: Final = 30.0
 STORE_RETRY_S: Final = 5.0
 STOP_CONCURRENCY: Final = 50
 GIVE_UP_S: Final = 1.0
+
+_HELD: Final = LINKING | LINKED | {SessionStatus.FROZEN}
+"""Statuses that are true only while a process holds the session."""
 
 
 class Supervisor:
@@ -81,15 +84,18 @@ class Supervisor:
         )
 
     async def restore(self) -> None:
-        """Open every linked salon, the most recently connected first, a few at a time."""
-        devices = await self._linked_devices()
-        await self._end_orphans({device.session_id for device in devices})
-        _log.info("restore_started", sessions=len(devices))
-        _restoring.set(len(devices))
+        """Open every linked salon, the most recently connected first, a few at a time.
+
+        Frozen ones are only told.
+        """
+        stored = await self._stored_sessions()
+        await self._end_orphans({session.session_id for session in stored})
+        _log.info("restore_started", sessions=len(stored))
+        _restoring.set(len(stored))
         async with asyncio.TaskGroup() as tasks:
-            for device in devices:
+            for session in stored:
                 await self._restore_slots.acquire()
-                tasks.create_task(self._restore_one(device), name=f"restore {device.session_id}")
+                tasks.create_task(self._restore_one(session), name=f"restore {session.session_id}")
         _log.info("restore_finished", connected=sum(session.connected for session in self))
 
     async def sweep(self) -> None:
@@ -141,33 +147,40 @@ class Supervisor:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    async def _linked_devices(self) -> list[StoredDevice]:
+    async def _stored_sessions(self) -> list[StoredSession]:
         """Links that were cut in the middle are the salon's first."""
         while True:
             try:
                 await self._services.half_links.claim_all(min_age_s=0)
-                return await self._services.directory.linked_devices()
+                return await self._services.directory.sessions_to_restore()
             except StoreUnavailableError:
                 _log.warning("restore_waits_for_postgres")
                 await asyncio.sleep(STORE_RETRY_S)
 
-    async def _end_orphans(self, linked: set[SessionId]) -> None:
+    async def _end_orphans(self, stored: set[SessionId]) -> None:
         """A process that was killed left snapshots of attempts and connections it no longer has.
 
-        Pages see at once that theirs has ended, and ask again.
+        Pages see at once that theirs has ended, and ask again. A salon whose thaw was recorded and
+        not told is told now.
         """
         try:
             async for snapshot in self._snapshots.all():
                 session_id = snapshot.company_id
-                if snapshot.status in LINKING | LINKED and session_id not in linked:
-                    session = self._session(session_id)
-                    if session.state == State():
-                        session.apply(LinkAsked())
-                        session.apply(LinkFailed(Reason.SERVICE_STOPPED))
+                if snapshot.status in _HELD and session_id not in stored:
+                    self._end_orphan(self._session(session_id), snapshot.status)
         except BusError as error:
             _log.warning("orphans_not_ended", error=type(error).__name__)
 
-    async def _restore_one(self, stored: StoredDevice) -> None:
+    def _end_orphan(self, session: Session, shown: SessionStatus) -> None:
+        if session.state != State():
+            return
+        if shown is SessionStatus.FROZEN:
+            session.voice.status(session.state)
+        else:
+            session.apply(LinkAsked())
+            session.apply(LinkFailed(Reason.SERVICE_STOPPED))
+
+    async def _restore_one(self, stored: StoredSession) -> None:
         try:
             await asyncio.sleep(random.uniform(0, RESTORE_JITTER_S))  # noqa: S311 - jitter
             if not self._stopping:

@@ -119,6 +119,8 @@ class Voice:
             return Connected(**common, phone_number=after.phone)
         if now is SessionStatus.LOGGED_OUT and was is not now:
             return Logout(**common, reason=after.reason)
+        if was is now is SessionStatus.FROZEN and before.phone and not after.phone:
+            return Logout(**common, reason=Reason.UNLINKED)
         if was is SessionStatus.CONNECTED and now is not was:
             return Disconnected(**common, reason=after.reason or Reason.SOCKET_LOST)
         return None

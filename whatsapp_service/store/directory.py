@@ -10,7 +10,7 @@ from shared.db import Connection, DatabaseError, Pool, within
 from whatsapp_service.store import link_attempts, proxies, sessions
 from whatsapp_service.store.link_attempts import RecordedAttempt, StoredKey
 from whatsapp_service.store.proxies import StoredRoute
-from whatsapp_service.store.sessions import StoredDevice
+from whatsapp_service.store.sessions import StoredSession
 
 T = TypeVar("T")
 
@@ -40,11 +40,14 @@ class Directory:
     async def delete_credentials(self, jid: str) -> None:
         await self._ask(lambda it: sessions.delete_credentials(it, jid), pool=self._credentials)
 
-    async def linked_devices(self) -> list[StoredDevice]:
-        return await self._ask(sessions.linked_devices)
+    async def set_frozen(self, session_id: SessionId, *, frozen: bool) -> None:
+        await self._ask(lambda it: sessions.set_frozen(it, session_id, frozen=frozen))
 
-    async def find_device(self, session_id: SessionId) -> StoredDevice | None:
-        return await self._ask(lambda it: sessions.find_device(it, session_id))
+    async def sessions_to_restore(self) -> list[StoredSession]:
+        return await self._ask(sessions.sessions_to_restore)
+
+    async def find_session(self, session_id: SessionId) -> StoredSession | None:
+        return await self._ask(lambda it: sessions.find_session(it, session_id))
 
     async def credentials_exist(self, jid: str) -> bool:
         return await self._ask(

@@ -23,16 +23,21 @@ UPDATE whatsapp_sessions
 SET state = %(state)s, reason = %(reason)s, updated_at = now()
 WHERE session_id = %(session_id)s;
 
--- name: linked_devices
-SELECT session_id, jid
-FROM whatsapp_sessions
-WHERE jid IS NOT NULL
-ORDER BY last_connected_at DESC NULLS LAST;
+-- name: set_frozen
+INSERT INTO whatsapp_sessions (session_id, state, frozen)
+VALUES (%(session_id)s, 'idle', %(frozen)s)
+ON CONFLICT (session_id) DO UPDATE SET frozen = excluded.frozen, updated_at = now();
 
--- name: find_device
-SELECT session_id, jid
+-- name: sessions_to_restore
+SELECT session_id, jid, frozen
 FROM whatsapp_sessions
-WHERE session_id = %(session_id)s AND jid IS NOT NULL;
+WHERE jid IS NOT NULL OR frozen
+ORDER BY frozen, last_connected_at DESC NULLS LAST;
+
+-- name: find_session
+SELECT session_id, jid, frozen
+FROM whatsapp_sessions
+WHERE session_id = %(session_id)s;
 
 -- name: credentials_exist
 SELECT EXISTS (SELECT 1 FROM whatsmeow_device WHERE jid = %(jid)s) AS found;

@@ -11,11 +11,12 @@ _SQL: Final = load_queries(Path(__file__).with_name("queries.sql"))
 
 
 @dataclass(frozen=True, slots=True)
-class StoredDevice:
-    """``jid`` with its device part, as the library's store has it."""
+class StoredSession:
+    """``jid`` with its device part, as the library's store has it; None when nothing is linked."""
 
     session_id: SessionId
-    jid: str
+    jid: str | None
+    frozen: bool
 
 
 async def save_device(connection: Connection, session_id: SessionId, jid: str, phone: str) -> None:
@@ -49,16 +50,21 @@ async def mark_ended(
     )
 
 
-async def linked_devices(connection: Connection) -> list[StoredDevice]:
-    """The most recently connected first."""
-    cursor = await connection.execute(_SQL["linked_devices"])
-    return [StoredDevice(**row) for row in await cursor.fetchall()]
+async def set_frozen(connection: Connection, session_id: SessionId, *, frozen: bool) -> None:
+    """Also for a salon that was never linked."""
+    await connection.execute(_SQL["set_frozen"], {"session_id": session_id, "frozen": frozen})
 
 
-async def find_device(connection: Connection, session_id: SessionId) -> StoredDevice | None:
-    cursor = await connection.execute(_SQL["find_device"], {"session_id": session_id})
+async def sessions_to_restore(connection: Connection) -> list[StoredSession]:
+    """Linked or frozen: the most recently connected first, the frozen ones last."""
+    cursor = await connection.execute(_SQL["sessions_to_restore"])
+    return [StoredSession(**row) for row in await cursor.fetchall()]
+
+
+async def find_session(connection: Connection, session_id: SessionId) -> StoredSession | None:
+    cursor = await connection.execute(_SQL["find_session"], {"session_id": session_id})
     row = await cursor.fetchone()
-    return StoredDevice(**row) if row else None
+    return StoredSession(**row) if row else None
 
 
 async def delete_credentials(connection: Connection, jid: str) -> None:

@@ -26,7 +26,7 @@ from whatsapp_service.sessions.session import Services, Session
 from whatsapp_service.sessions.state import Ended
 from whatsapp_service.store.directory import Directory, StoreUnavailableError
 from whatsapp_service.store.proxies import StoredRoute
-from whatsapp_service.store.sessions import StoredDevice
+from whatsapp_service.store.sessions import StoredSession
 
 SALON = SessionId("company_1001")
 JID = "79990000001:1@s.whatsapp.net"
@@ -38,13 +38,21 @@ class Rows(Directory):
 
     def __init__(self) -> None:
         self.jid: str | None = None
+        self.frozen = False
         self.away = self.credentials_away = False
         self.ended: list[str] = []
 
-    async def find_device(self, session_id: SessionId) -> StoredDevice | None:
+    async def find_session(self, session_id: SessionId) -> StoredSession | None:
         if self.away:
             raise StoreUnavailableError
-        return StoredDevice(session_id, self.jid) if self.jid else None
+        if self.jid is None and not self.frozen:
+            return None
+        return StoredSession(session_id, self.jid, self.frozen)
+
+    async def set_frozen(self, _session_id: SessionId, *, frozen: bool) -> None:
+        if self.away:
+            raise StoreUnavailableError
+        self.frozen = frozen
 
     async def find_route(self, _session_id: SessionId) -> StoredRoute | None:
         return None

@@ -12,6 +12,7 @@ from whatsapp_service.sessions.state import (
     ConnectionLost,
     ConnectionOpened,
     Ended,
+    Frozen,
     Happening,
     LinkAsked,
     LinkerGranted,
@@ -22,6 +23,7 @@ from whatsapp_service.sessions.state import (
     QrShown,
     Restored,
     State,
+    Thawed,
     advance,
 )
 
@@ -42,6 +44,10 @@ ALL_HAPPENINGS: list[Happening] = [
     ConnectionOpened(),
     ConnectionLost(Reason.SOCKET_LOST),
     Ended(S.LOGGED_OUT, Reason.LOGGED_OUT),
+    Frozen(PHONE),
+    Frozen(None),
+    Thawed(PHONE),
+    Thawed(None),
 ]
 
 
@@ -94,6 +100,23 @@ def after(*happenings: Happening) -> State:
             State(S.RECONNECTING, phone=PHONE),
         ),
         ([Ended(S.LOGGED_OUT, Reason.LOGGED_OUT), LinkAsked()], State(S.CONNECTING)),
+        ([Frozen(None)], State(S.FROZEN, Reason.FROZEN)),
+        ([LinkAsked(), QrShown(), LinkFailed(Reason.FROZEN)], State(S.FROZEN, Reason.FROZEN)),
+        (
+            [Restored(PHONE), ConnectionOpened(), Frozen(PHONE)],
+            State(S.FROZEN, Reason.FROZEN, PHONE),
+        ),
+        (
+            [Frozen(PHONE), Ended(S.BANNED, Reason.TEMPORARY_BAN)],
+            State(S.FROZEN, Reason.FROZEN, PHONE),
+        ),
+        ([Frozen(PHONE), Ended(S.LOGGED_OUT, Reason.UNLINKED)], State(S.FROZEN, Reason.FROZEN)),
+        ([Frozen(PHONE), Thawed(PHONE)], State(S.RECONNECTING, phone=PHONE)),
+        ([Frozen(PHONE), Thawed(None)], State(S.IDLE)),
+        (
+            [Restored(PHONE), ConnectionOpened(), Thawed(PHONE)],
+            State(S.CONNECTED, phone=PHONE),
+        ),
     ],
 )
 def test_a_path_leads_to_its_state(happenings: list[Happening], expected: State) -> None:
@@ -135,8 +158,16 @@ def test_a_connected_session_always_knows_its_number() -> None:
     for state in reachable():
         if state.status in {S.CONNECTED, S.RECONNECTING, S.LINKING}:
             assert state.phone == PHONE
-        else:
+        elif state.status is not S.FROZEN:
             assert state.phone is None
+
+
+def test_only_a_thaw_ends_a_freeze() -> None:
+    frozen = [state for state in reachable() if state.status is S.FROZEN]
+    assert {state.phone for state in frozen} == {PHONE, None}
+    for state, happening in itertools.product(frozen, ALL_HAPPENINGS):
+        if not isinstance(happening, Thawed):
+            assert advance(state, happening).status is S.FROZEN
 
 
 def test_a_place_in_the_queue_is_there_only_while_queued() -> None:
