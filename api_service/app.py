@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import socketio
 import structlog
-from limits.aio.storage import RedisStorage
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,19 +13,23 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
+from api_service import policies
+from api_service.activation_parts import ActivationParts
 from api_service.core.activity import Activity
 from api_service.core.breaker import Breaker
 from api_service.core.code_linking import CodeLinking
 from api_service.core.health import HealthChecks
-from api_service.core.limits import LimitPolicy, Limits
+from api_service.core.limits import Limits
 from api_service.core.linking import SessionLine
 from api_service.core.outcomes import Outcomes
 from api_service.core.owners import Owners
 from api_service.core.qr_linking import QrLinking
 from api_service.core.registration import Registrar
 from api_service.core.session_report import SessionReport
+from api_service.core.standing import Standing
 from api_service.core.tokens import Tokens
 from api_service.core.unlinking import Unlinking
+from api_service.realtime.activation_board import ActivationBoard
 from api_service.realtime.connections import Connections
 from api_service.realtime.gate import Gate
 from api_service.realtime.idle_sockets import IdleSockets
@@ -35,10 +38,11 @@ from api_service.realtime.origins import AllowedOrigins
 from api_service.realtime.relay import Relay
 from api_service.realtime.server import PATH, make_server, release, rooms
 from api_service.settings import ApiSettings
-from api_service.store.breaker_record import BreakerPolicy, BreakerRecord
-from api_service.store.call_budget import BudgetPolicy, CallBudget
-from api_service.store.pairing_lock import PairingLock
+from api_service.store.breaker_record import BreakerRecord
+from api_service.store.call_budget import CallBudget
+from api_service.store.expiring_lock import ExpiringLock
 from api_service.web import metrics
+from api_service.web.activation import ActivationApi
 from api_service.web.admin import Admin
 from api_service.web.assets import Assets
 from api_service.web.errors import HANDLED, answer_error, answer_http_exception
@@ -48,9 +52,9 @@ from api_service.web.marketplace_health import MarketplaceHealth
 from api_service.web.onboarding import Onboarding
 from api_service.web.pages import Pages
 from api_service.web.redirect import Redirect
-from api_service.yclients.access import Access
 from api_service.yclients.client import Yclients
 from shared.bus import keys
+from shared.bus.activation_news import activation_listener
 from shared.bus.commands import CommandSender
 from shared.bus.connection import connect_redis
 from shared.bus.heartbeat import Heartbeats
@@ -61,6 +65,7 @@ from shared.bus.vitals import Vitals
 from shared.db import Pool, make_pool
 from shared.inventory import Inventory
 from shared.lifecycle import BackgroundTasks
+from shared.messages.events import AnySessionEvent
 
 _log = structlog.get_logger(__name__)
 
@@ -98,8 +103,12 @@ class _Parts:
             Vitals(self.redis), self.round_trips, self.database, self.activity
         )
         self.tokens = Tokens(settings.jwt_secret.get_secret_value())
+        self.standing = Standing(self.database)
         self._link()
         self._reach_yclients()
+        self.activation = ActivationParts(
+            settings, self.database, self.redis, self.snapshots, self.yclients
+        )
         self._connect_pages()
 
     def _link(self) -> None:
@@ -107,17 +116,17 @@ class _Parts:
         self.outcomes = Outcomes()
         line = SessionLine(self.owners, CommandSender(self.redis), self.outcomes)
         self.limits = Limits(
-            _limit_storage(self.redis),
-            _limit_policy(settings),
+            policies.limit_storage(self.redis),
+            policies.limit_policy(settings),
             settings.jwt_secret.get_secret_value(),
         )
-        record = BreakerRecord(self.redis, "qr-generation", _breaker_policy(settings))
+        record = BreakerRecord(self.redis, "qr-generation", policies.qr_breaker_policy(settings))
         self.qr_breaker = Breaker(record)
         self.qr_linking = QrLinking(self.snapshots, line, self.qr_breaker, settings.qr_deadline_s)
         self.code_linking = CodeLinking(
             self.snapshots,
             line,
-            PairingLock(self.redis),
+            ExpiringLock(self.redis, keys.pairing_lock),
             self.limits,
             settings.code_deadline_s,
         )
@@ -126,12 +135,10 @@ class _Parts:
 
     def _reach_yclients(self) -> None:
         settings = self.settings
-        record = BreakerRecord(self.redis, "yclients", _yclients_breaker_policy(settings))
+        record = BreakerRecord(self.redis, "yclients", policies.yclients_breaker_policy(settings))
         self.yclients_breaker = Breaker(record)
-        budget = BudgetPolicy(
-            settings.yclients_calls_per_second, settings.yclients_calls_per_minute
-        )
-        self.yclients = Yclients(_access(settings), CallBudget(self.redis, budget), record)
+        budget = CallBudget(self.redis, policies.call_budget_policy(settings))
+        self.yclients = Yclients(policies.yclients_access(settings), budget, record)
 
     def _connect_pages(self) -> None:
         settings = self.settings
@@ -151,7 +158,11 @@ class _Parts:
             self.owners,
             self.activity,
         )
-        self.events = EventSubscriber(self.redis, self.relay.take, on_caught_up=self.relay.resync)
+        self.board = ActivationBoard(self.sockets, self.connections, self.standing)
+        self.activation_news = activation_listener(
+            self.redis, self.board.take, on_subscribed=self.board.resync
+        )
+        self.events = EventSubscriber(self.redis, self._take, on_caught_up=self.relay.resync)
         desk = Desk(
             self.tokens,
             self.limits,
@@ -160,6 +171,8 @@ class _Parts:
             self.qr_linking,
             self.code_linking,
             self.unlinking,
+            self.standing,
+            self.board,
         )
         self.sockets.register_namespace(OnboardingNamespace(desk))
 
@@ -173,7 +186,8 @@ class _Parts:
         return [
             *Redirect(registrar, pages).routes,
             *Onboarding(self.tokens, pages).routes,
-            *LinkingApi(self.tokens, self.qr_linking, self.snapshots).routes,
+            *LinkingApi(self.tokens, self.qr_linking, self.snapshots, self.standing).routes,
+            *ActivationApi(self.activation.requests).routes,
             *HealthRoutes(self.checks, self.round_trips, SessionReport(self.snapshots)).routes,
             *MarketplaceHealth(settings, self.checks, self.qr_breaker).routes,
             *Admin(settings.admin_token.get_secret_value(), self.limits, self.qr_breaker).routes,
@@ -196,11 +210,25 @@ class _Parts:
             "realtime_tasks", "Requests and timers of pages", lambda: self.connections.tasks
         )
         inventory.add(
+            "activations_in_hand",
+            "Activations that this process is making",
+            lambda: self.activation.activations.at_work,
+        )
+        inventory.add(
+            "links_unrecorded",
+            "Salons whose newest word is not written down yet",
+            lambda: self.activation.recorder.waiting,
+        )
+        inventory.add(
             "requests_waiting",
             "Requests that wait for an answer of a session",
             lambda: self.outcomes.waiting,
         )
         return inventory
+
+    async def _take(self, event: AnySessionEvent) -> None:
+        self.activation.recorder.take(event)
+        await self.relay.take(event)
 
     async def _owners_changed(self, returned: bool) -> None:
         """What failed because no WhatsApp process was there says nothing about the one there is."""
@@ -213,7 +241,9 @@ class _Parts:
         await self.database.open(wait=False)
         self.tasks.start(self.round_trips.run(), "round trips")
         self.tasks.start(self.events.run(), "events")
+        self.tasks.start(self.activation_news.run(), "activation news")
         self.tasks.start(self.owners.run(self._owners_changed), "owners")
+        self.activation.start(self.tasks)
         self.tasks.start(IdleSockets(self.sockets).run(), "idle sockets")
         _log.info("api_started")
         try:
@@ -242,52 +272,3 @@ def build_app(settings: ApiSettings) -> Application:
     )
     asgi.router.redirect_slashes = False
     return Application(asgi, parts.tasks, parts.sockets, parts.connections, parts.outcomes)
-
-
-def _limit_storage(redis: Redis) -> RedisStorage:
-    """On our own pool: its deadlines hold here as well."""
-    return RedisStorage(
-        "async+redis://",
-        implementation="redispy",
-        key_prefix=keys.rate_limit_prefix(),
-        connection_pool=redis.connection_pool,  # type: ignore[arg-type]  # a pool is documented
-    )
-
-
-def _limit_policy(settings: ApiSettings) -> LimitPolicy:
-    return LimitPolicy(
-        connections_per_token_per_minute=settings.connections_per_token_per_minute,
-        connections_per_address_per_minute=settings.connections_per_address_per_minute,
-        codes_per_number_per_10_minutes=settings.codes_per_number_per_10_minutes,
-        codes_per_salon_per_hour=settings.codes_per_salon_per_hour,
-        admin_requests_per_minute=settings.admin_requests_per_minute,
-    )
-
-
-def _breaker_policy(settings: ApiSettings) -> BreakerPolicy:
-    return BreakerPolicy(
-        failures=settings.breaker_failures,
-        successes=settings.breaker_successes,
-        cool_down_s=settings.breaker_cool_down_s,
-        operation_s=settings.breaker_operation_s,
-    )
-
-
-def _yclients_breaker_policy(settings: ApiSettings) -> BreakerPolicy:
-    """A trial is over when a call is."""
-    return BreakerPolicy(
-        failures=settings.yclients_breaker_failures,
-        cool_down_s=settings.yclients_breaker_cool_down_s,
-        operation_s=settings.yclients_call_s,
-    )
-
-
-def _access(settings: ApiSettings) -> Access:
-    return Access(
-        marketplace_url=settings.marketplace_url,
-        partner_token=settings.yclients_partner_token.get_secret_value(),
-        application_id=settings.yclients_app_id,
-        accept=settings.yclients_accept,
-        ca_bundle=settings.yclients_ca_bundle,
-        call_s=settings.yclients_call_s,
-    )

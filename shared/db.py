@@ -3,18 +3,20 @@
 import asyncio
 import re
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from psycopg import AsyncConnection, Error, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import DeadlockDetected, SerializationFailure
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 CONNECT_TIMEOUT_S: Final = 3
 POOL_TIMEOUT_S: Final = 5.0
 STATEMENT_TIMEOUT_MS: Final = 10_000
+TRANSACTION_TRIES: Final = 4
 _LAST_PORT: Final = 65_535
 
 T = TypeVar("T")
@@ -24,7 +26,16 @@ Pool = AsyncConnectionPool[Connection]
 DatabaseError = Error
 """What every call into the database may raise; PoolTimeout is one of its kinds."""
 
-__all__ = ["Connection", "DatabaseError", "Pool", "PoolTimeout", "Row", "load_queries", "make_pool"]
+__all__ = [
+    "Connection",
+    "DatabaseError",
+    "Pool",
+    "PoolTimeout",
+    "Row",
+    "in_transaction",
+    "load_queries",
+    "make_pool",
+]
 
 _BLOCK: Final = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -66,6 +77,21 @@ def is_postgres_url(url: str) -> bool:
         return False
     ports = str(asked.get("port") or "").split(",")
     return all(port == "" or (port.isdecimal() and 0 < int(port) <= _LAST_PORT) for port in ports)
+
+
+async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """What ``work`` returns, committed. It runs again at once when Postgres asks for that.
+
+    Postgres asks by a serialization failure (40001) or a deadlock (40P01); three times at most.
+    """
+    for tries_left in reversed(range(TRANSACTION_TRIES)):
+        try:
+            async with pool.connection() as connection, connection.transaction():
+                return await work(connection)
+        except (SerializationFailure, DeadlockDetected):
+            if not tries_left:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 async def within(timeout_s: float, work: Coroutine[Any, Any, T]) -> T:

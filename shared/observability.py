@@ -125,6 +125,15 @@ def capture(error: BaseException, operation: str, **tags: str) -> None:
         scope.capture_exception(error)
 
 
+def warn(message: str, operation: str, **tags: str) -> None:
+    """A warning in Sentry, for what is no error but should be looked at."""
+    with sentry_sdk.new_scope() as scope:
+        scope.set_tag("operation", operation)
+        for name, value in tags.items():
+            scope.set_tag(name, value)
+        scope.capture_message(message, level="warning")
+
+
 def _mask_sentry(event: Any, _hint: Any) -> Any:
     return mask("event", cast("MutableMapping[str, object]", event))
 

@@ -154,11 +154,31 @@ REASON_TEXTS: Final[dict[Reason, Text]] = {
     ),
 }
 
+ACTIVATION_TEXTS: Final[dict[str, Text]] = {
+    "activating": Text("Подключаем салон в YClients…"),
+    "active": Text("Салон подключён в YClients."),
+    "activation_pending": Text(
+        "YClients пока не подтвердил подключение.",
+        "Мы пробуем сами, страницу можно закрыть. Если подтверждения нет больше часа, нажмите "
+        "«Подключить» в YClients ещё раз.",
+    ),
+    "activation_failed": ERROR_TEXTS[ErrorCode.ACTIVATION_FAILED],
+    "pending_callback": Text(
+        "Подключение в YClients завершит наш сотрудник.", "Страницу можно закрыть."
+    ),
+}
+"""By ``companies.integration_status``, of salons whose WhatsApp is linked."""
+
 CONNECTED_MESSAGE: Final = "Готово! WhatsApp подключён."
 
 
 def error_text(code: ErrorCode) -> Text:
     return ERROR_TEXTS[code]
+
+
+def activation_text(integration_status: str) -> Text:
+    """For a status that is no step of an activation, what it is waited for."""
+    return ACTIVATION_TEXTS.get(integration_status, ACTIVATION_TEXTS["activation_pending"])
 
 
 def status_text(status: SessionStatus, reason: Reason | None = None) -> Text:

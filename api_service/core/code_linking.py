@@ -18,7 +18,7 @@ from api_service.core.linking import (
     refuse_linking,
 )
 from api_service.core.outcomes import Expectation
-from api_service.store.pairing_lock import PairingLock
+from api_service.store.expiring_lock import ExpiringLock
 from shared.bus.connection import BusError
 from shared.bus.snapshots import PresentState, Snapshots
 from shared.clock import now_ms
@@ -49,7 +49,7 @@ class CodeLinking:
         self,
         snapshots: Snapshots,
         line: SessionLine,
-        lock: PairingLock,
+        lock: ExpiringLock,
         limits: Limits,
         deadline_s: float,
     ) -> None:

@@ -1,6 +1,7 @@
 """The onboarding token: who may link which salon, for one hour."""
 
 import hashlib
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -70,6 +71,13 @@ class Tokens:
         except (jwt.InvalidTokenError, ValueError, OverflowError, RecursionError):
             raise AppError(ErrorCode.TOKEN_INVALID) from None
         return _registration(claims)
+
+    def minutes_since_expiry(self, token: str) -> int:
+        """Of a token that `verify` has called expired; whole minutes, rounded up."""
+        claims = jwt.decode(
+            token, self._require_secret(), algorithms=[_ALGORITHM], options={"verify_exp": False}
+        )
+        return max(1, math.ceil((time.time() - float(claims["exp"])) / 60))
 
     @property
     def configured(self) -> bool:

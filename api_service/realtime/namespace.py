@@ -15,9 +15,11 @@ from api_service.core.code_linking import CodeLinking
 from api_service.core.limits import Limits
 from api_service.core.linking import AnnouncedError
 from api_service.core.qr_linking import QrLinking
+from api_service.core.standing import Standing
 from api_service.core.tokens import Registration, Tokens
 from api_service.core.unlinking import Unlinking
 from api_service.realtime import payloads
+from api_service.realtime.activation_board import ActivationBoard
 from api_service.realtime.connections import Connection, Connections, SocketId
 from api_service.realtime.handshake import read_handshake
 from api_service.realtime.payloads import Told
@@ -49,6 +51,8 @@ class Desk:
     qr_linking: QrLinking
     code_linking: CodeLinking
     unlinking: Unlinking
+    standing: Standing
+    activation_board: ActivationBoard
 
 
 class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio has no types
@@ -160,12 +164,14 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
         return True
 
     async def _give_qr(self, connection: Connection) -> None:
+        await self._desk.standing.require_installed(connection.registration.salon_id)
         answer = await self._desk.qr_linking.request(connection.session_id)
         if answer.qr is not None and not answer.announced:
             told = payloads.qr_update(answer.qr.qr, answer.qr.expires_at)
             await self._tell(connection.sid, told)
 
     async def _give_code(self, connection: Connection, phone: PhoneNumber) -> None:
+        await self._desk.standing.require_installed(connection.registration.salon_id)
         answer = await self._desk.code_linking.request(connection.session_id, phone)
         if not answer.announced:
             live = answer.code
@@ -206,6 +212,7 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
         except (BusError, OSError):
             failure = AppError(ErrorCode.SERVICE_UNAVAILABLE)
             await self._tell(connection.sid, payloads.error(failure))
+        await self._desk.activation_board.greet(connection.sid, connection.session_id)
 
     async def _tell(self, sid: SocketId, told: Told) -> None:
         event, payload = told

@@ -24,7 +24,7 @@ from shared.messages.events import (
     StatusChanged,
 )
 from shared.messages.status import Reason, SessionStatus
-from shared.texts import CONNECTED_MESSAGE, error_text, status_text
+from shared.texts import CONNECTED_MESSAGE, activation_text, error_text, status_text
 
 Payload = dict[str, Any]
 Told = tuple[str, Payload]
@@ -157,6 +157,13 @@ def pairing_code_error(failure: AppError) -> Told:
 def connected(session_id: SessionId, phone: str) -> Told:
     return "whatsapp-connected", _stamped(
         success=True, phone=phone, sessionId=session_id, message=CONNECTED_MESSAGE
+    )
+
+
+def activation(integration_status: str) -> Told:
+    text = activation_text(integration_status)
+    return "activation", _stamped(
+        status=integration_status, message=text.message, nextStep=text.next_step
     )
 
 

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from api_service.core.linking import seconds_left
 from api_service.core.qr_linking import QrLinking
+from api_service.core.standing import Standing
 from api_service.core.tokens import Registration, Tokens
 from api_service.web.answers import json_answer
 from api_service.web.bearer import bearer_of
@@ -23,10 +24,13 @@ ASK_AGAIN_S: Final = 5
 
 
 class LinkingApi:
-    def __init__(self, tokens: Tokens, qr_linking: QrLinking, snapshots: Snapshots) -> None:
+    def __init__(
+        self, tokens: Tokens, qr_linking: QrLinking, snapshots: Snapshots, standing: Standing
+    ) -> None:
         self._tokens = tokens
         self._qr_linking = qr_linking
         self._snapshots = snapshots
+        self._standing = standing
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -37,6 +41,7 @@ class LinkingApi:
 
     async def _qr(self, request: Request) -> JSONResponse:
         registration = self._registration(request)
+        await self._standing.require_installed(registration.salon_id)
         answer = await self._qr_linking.request(registration.session_id)
         if answer.qr is None:
             raise AppError(

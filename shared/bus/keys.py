@@ -7,6 +7,8 @@ from shared.company_id import SalonId, SessionId
 EVENTS_CHANNEL: Final = "whatsapp:events"
 HEALTH_CHANNEL: Final = "whatsapp:health"
 HEALTH_TEST_CHANNEL: Final = "whatsapp:health-test"
+ACTIVATION_CHANNEL: Final = "marketplace:activation"
+"""What API processes tell each other of activations; the truth is in Postgres."""
 
 EVENTS_LOG: Final = "whatsapp:events:log"
 COMMANDS: Final = "whatsapp:commands"
@@ -49,6 +51,11 @@ def command_claim(command_id: str) -> str:
 def pairing_lock(subject: str) -> str:
     """Of a session, or of a number by its hash."""
     return f"marketplace:pairing-lock:{subject}"
+
+
+def activation_waiter(salon: str) -> str:
+    """Held by the one request that waits for the salon's activation."""
+    return f"marketplace:activation-waiter:{salon}"
 
 
 def breaker(name: str) -> str:

@@ -92,7 +92,11 @@ def test_a_taken_port_is_one_line(start_process: Starter, environment: dict[str,
     )
 
 
-PRODUCTION = {"ENVIRONMENT": "production", "PUBLIC_URL": "https://connect.example.com"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "PUBLIC_URL": "https://connect.example.com",
+    "YCLIENTS_URL": "https://127.0.0.1:9",
+}
 
 
 @pytest.mark.parametrize(

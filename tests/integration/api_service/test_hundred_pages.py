@@ -173,6 +173,7 @@ async def test_nothing_is_left_of_a_hundred_pages(api: RunningApi, whatsapp: Wha
         keys.EVENTS_CHANNEL,
         keys.HEALTH_CHANNEL,
         keys.HEALTH_TEST_CHANNEL,
+        keys.ACTIVATION_CHANNEL,
     }
 
 

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from api_service.core.breaker import Breaker, Verdict
 from api_service.core.limits import LimitPolicy, Limits
 from api_service.store.breaker_record import BreakerPolicy, BreakerRecord, BreakerState
-from api_service.store.pairing_lock import PairingLock
+from api_service.store.expiring_lock import ExpiringLock
 from shared.bus import keys
 from shared.bus.connection import connect_redis
 from shared.company_id import SessionId
@@ -147,13 +147,13 @@ async def test_many_failures_at_once_open_it_once(record: BreakerRecord) -> None
 async def test_no_state_is_kept_for_ever(redis: Redis, record: BreakerRecord) -> None:
     await record.failed()
     await opened(record)
-    await PairingLock(redis).acquire(SESSION, "owner", 5)
+    await ExpiringLock(redis, keys.pairing_lock).acquire(SESSION, "owner", 5)
     await limits(redis).admit_connection_from("192.0.2.1")
     await limits(redis).count_code(SESSION, PHONE)
 
 
 async def test_the_lock_has_one_owner_who_alone_releases_it(redis: Redis) -> None:
-    lock = PairingLock(redis)
+    lock = ExpiringLock(redis, keys.pairing_lock)
     taken = await asyncio.gather(*(lock.acquire(SESSION, f"owner {n}", 5) for n in range(10)))
     assert taken.count(True) == 1
 
@@ -165,7 +165,7 @@ async def test_the_lock_has_one_owner_who_alone_releases_it(redis: Redis) -> Non
 
 
 async def test_a_lock_that_nobody_releases_ends_by_itself(redis: Redis) -> None:
-    lock = PairingLock(redis)
+    lock = ExpiringLock(redis, keys.pairing_lock)
     await lock.acquire(SESSION, "killed", 0.05)
     await wait_until(lambda: lock.acquire(SESSION, "next", 5))
 

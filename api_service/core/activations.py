@@ -1,0 +1,200 @@
+"""Every activation that is due is carried out by some API process, page open or not."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from api_service.core.activation import Activation, ClaimLostError
+from api_service.store.activations import (
+    CLAIM_S,
+    Claim,
+    IntegrationStatus,
+    Ledger,
+    Settlement,
+    due_activations,
+)
+from shared.company_id import SalonId
+from shared.db import DatabaseError, Pool
+from shared.lifecycle import raise_if_cancelled
+from shared.observability import capture
+
+_log = structlog.get_logger(__name__)
+_settled = Counter(
+    "activations_total", "Attempts to activate a salon, by how they ended", ["mode", "outcome"]
+)
+_at_work = Gauge("activations_at_work", "Attempts that this process is making")
+
+LOOK_EVERY_S: Final = 2.0
+LOOK_TIMEOUT_S: Final = 8.0
+BATCH: Final = 20
+AT_ONCE: Final = 20
+ATTEMPT_S: Final = 150.0
+"""Two calls of 30 s, each followed by a question, and the waiting for the status."""
+
+RENEW_EVERY_S: Final = CLAIM_S / 3
+
+Announce = Callable[[SalonId, IntegrationStatus], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Which salons are activated by which ledger."""
+
+    step_machine: Ledger
+    simple: Ledger
+    percent: int
+    """Of salons, by their id, for which the step machine works; 0 when it is switched off."""
+
+    def ledger_of(self, salon_id: SalonId) -> Ledger:
+        return self.step_machine if salon_id % 100 < self.percent else self.simple
+
+
+class Activations:
+    """``skip_callback``: YClients is not called; an operator sends what is logged."""
+
+    def __init__(
+        self,
+        database: Pool,
+        rollout: Rollout,
+        of_ledger: Callable[[Ledger], Activation],
+        announce: Announce,
+        *,
+        skip_callback: bool,
+    ) -> None:
+        self._database = database
+        self._rollout = rollout
+        self._of_ledger = of_ledger
+        self._announce = announce
+        self._skip_callback = skip_callback
+        self._attempts: dict[SalonId, asyncio.Task[Settlement | None]] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._awake = asyncio.Event()
+
+    @property
+    def at_work(self) -> int:
+        return len(self._attempts)
+
+    def wake(self) -> None:
+        """Something is due now."""
+        self._awake.set()
+
+    def attempt(self, salon_id: SalonId) -> asyncio.Task[Settlement | None]:
+        """An attempt of this process, the one that is under way if there is one.
+
+        Its result: how it ended, None when another process has it in hand, or nothing is due.
+        Whoever waits for it may leave: it goes on.
+        """
+        task = self._attempts.get(salon_id)
+        if task is None:
+            task = asyncio.create_task(self._attempt(salon_id), name=f"activation {salon_id}")
+            self._attempts[salon_id] = task
+            task.add_done_callback(lambda _: self._attempts.pop(salon_id, None))
+        return task
+
+    async def run(self) -> None:
+        """Look for what is due, again and again; ends with everything that is under way."""
+        try:
+            while True:
+                raise_if_cancelled()
+                await self._start_due()
+                with contextlib.suppress(TimeoutError):
+                    pause_s = LOOK_EVERY_S * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+                    await asyncio.wait_for(self._awake.wait(), pause_s)
+                self._awake.clear()
+        finally:
+            await self._stop()
+
+    async def _start_due(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S), self._database.connection() as connection:
+                due = await due_activations(connection, BATCH)
+        except (DatabaseError, TimeoutError) as error:
+            _log.warning("activations_not_read", error=type(error).__name__)
+            return
+        for salon_id in due:
+            self.attempt(salon_id)
+
+    async def _attempt(self, salon_id: SalonId) -> Settlement | None:
+        """The border of an attempt: its trouble is logged, and its claim ends by itself."""
+        ledger = self._rollout.ledger_of(salon_id)
+        try:
+            async with asyncio.timeout(ATTEMPT_S), self._slots:
+                with _at_work.track_inprogress():
+                    return await self._with_ledger(salon_id, ledger)
+        except ClaimLostError:
+            _log.warning("activation_claim_lost", salon_id=salon_id)
+        except (DatabaseError, TimeoutError) as error:
+            _log.warning("activation_interrupted", salon_id=salon_id, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - one salon's activation is a failure domain
+            _log.exception("activation_crashed", salon_id=salon_id)
+            capture(error, operation="activation", salon_id=str(salon_id))
+        return None
+
+    async def _with_ledger(self, salon_id: SalonId, ledger: Ledger) -> Settlement | None:
+        claim = await ledger.claim(salon_id)
+        if claim is None:
+            return None
+        await self._announce(salon_id, IntegrationStatus.ACTIVATING)
+        activation = self._of_ledger(ledger)
+        how = activation.leave_to_operator if self._skip_callback else activation.carry_out
+        settlement = await _while_held(ledger, claim, how(claim))
+        _note(salon_id, ledger, settlement)
+        await self._announce(salon_id, settlement.status)
+        return settlement
+
+    async def _stop(self) -> None:
+        """What is cut off here is taken over when its claim ends."""
+        attempts = list(self._attempts.values())
+        for task in attempts:
+            task.cancel()
+        await asyncio.gather(*attempts, return_exceptions=True)
+
+
+async def _while_held(
+    ledger: Ledger, claim: Claim, work: Coroutine[Any, Any, Settlement]
+) -> Settlement:
+    """Keeps the claim meanwhile; as soon as it is lost, the work ends by ClaimLostError."""
+    working = asyncio.create_task(work, name=f"activation of {claim.salon_id}")
+    renewing = asyncio.create_task(_renew(ledger, claim), name=f"claim of {claim.salon_id}")
+    try:
+        await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            renewing.result()
+        return working.result()
+    finally:
+        working.cancel()
+        renewing.cancel()
+        await asyncio.gather(working, renewing, return_exceptions=True)
+
+
+async def _renew(ledger: Ledger, claim: Claim) -> NoReturn:
+    """While Postgres is away nothing is known: the claim's own end decides then."""
+    while True:
+        await asyncio.sleep(RENEW_EVERY_S)
+        try:
+            kept = await ledger.renew(claim)
+        except DatabaseError as error:
+            _log.warning("activation_claim_not_renewed", error=type(error).__name__)
+            continue
+        if not kept:
+            raise ClaimLostError
+
+
+def _note(salon_id: SalonId, ledger: Ledger, settlement: Settlement) -> None:
+    outcome = settlement.reason or settlement.status.value
+    _settled.labels(mode=ledger.mode, outcome=outcome).inc()
+    log = _log.error if settlement.status is IntegrationStatus.ACTIVATION_FAILED else _log.info
+    log(
+        "activation_settled",
+        salon_id=salon_id,
+        mode=ledger.mode,
+        status=settlement.status.value,
+        reason=settlement.reason,
+        retry_in_s=settlement.retry_in_s and round(settlement.retry_in_s),
+    )

@@ -1,0 +1,98 @@
+-- name: note_connected
+-- A salon that only waited for this is due at once; one that has failed is tried again.
+UPDATE companies SET
+    whatsapp_connected = true,
+    whatsapp_phone = %(phone)s,
+    whatsapp_connected_at = CASE WHEN whatsapp_connected THEN whatsapp_connected_at ELSE now() END,
+    activation_due_at = CASE
+        WHEN integration_status IN ('pending_whatsapp', 'activation_failed', 'activation_pending')
+            THEN LEAST(activation_due_at, now())
+        ELSE activation_due_at
+    END,
+    updated_at = now()
+WHERE yclients_id = %(salon_id)s
+    AND (
+        whatsapp_connected IS NOT true
+        OR whatsapp_phone IS DISTINCT FROM %(phone)s
+        OR (integration_status = 'pending_whatsapp' AND activation_due_at IS NULL)
+    )
+RETURNING activation_due_at <= now() AS due;
+
+-- name: note_logged_out
+UPDATE companies SET whatsapp_connected = false, updated_at = now()
+WHERE yclients_id = %(salon_id)s AND whatsapp_connected IS NOT false;
+
+-- name: waiting_for_whatsapp
+-- Salons whose link may have been told while no API process was there to hear it.
+SELECT yclients_id AS salon_id
+FROM companies
+WHERE integration_status = 'pending_whatsapp' AND activation_due_at IS NULL
+    AND updated_at > now() - interval '2 days'
+ORDER BY updated_at DESC
+LIMIT %(limit)s;
+
+-- name: due_activations
+SELECT yclients_id AS salon_id
+FROM companies
+WHERE activation_due_at <= now() AND whatsapp_connected
+    AND integration_status IN (
+        'pending_whatsapp', 'activating', 'activation_pending', 'activation_failed',
+        'pending_callback'
+    )
+ORDER BY activation_due_at
+LIMIT %(limit)s;
+
+-- name: read_activation
+SELECT id AS company_id, integration_status AS status, installation,
+    activation_reason AS reason, COALESCE(whatsapp_connected, false) AS whatsapp_connected
+FROM companies
+WHERE yclients_id = %(salon_id)s;
+
+-- name: lock_salon
+SELECT pg_try_advisory_xact_lock(%(namespace)s, %(salon_id)s) AS locked;
+
+-- name: claim_activation
+-- The row's own state is the second lock, and the only one of the simple path.
+UPDATE companies AS salon SET
+    integration_status = 'activating',
+    activation_claim = %(claim)s,
+    activation_due_at = now() + make_interval(secs => %(claim_s)s),
+    updated_at = now()
+FROM companies AS before
+WHERE salon.yclients_id = %(salon_id)s AND before.id = salon.id
+    AND salon.whatsapp_connected AND salon.activation_due_at <= now()
+    AND salon.integration_status IN (
+        'pending_whatsapp', 'activating', 'activation_pending', 'activation_failed',
+        'pending_callback'
+    )
+RETURNING salon.id AS company_id, before.integration_status AS status_before,
+    salon.activation_failures AS failures, salon.activation_sent_at IS NOT NULL AS sent,
+    salon.api_key, salon.webhook_secret, salon.installation;
+
+-- name: keep_secrets
+UPDATE companies SET api_key = %(api_key)s, webhook_secret = %(webhook_secret)s
+WHERE activation_claim = %(claim)s AND integration_status = 'activating';
+
+-- name: renew_claim
+UPDATE companies SET activation_due_at = now() + make_interval(secs => %(claim_s)s)
+WHERE activation_claim = %(claim)s AND integration_status = 'activating';
+
+-- name: mark_sent
+UPDATE companies SET activation_sent_at = COALESCE(activation_sent_at, now())
+WHERE activation_claim = %(claim)s AND integration_status = 'activating';
+
+-- name: settle_activation
+UPDATE companies SET
+    integration_status = %(status)s,
+    activation_claim = NULL,
+    activation_due_at = now() + make_interval(secs => %(retry_in_s)s),
+    activation_failures = %(failures)s,
+    activation_reason = %(reason)s,
+    activation_sent_at = CASE
+        WHEN %(may_be_sent)s AND %(status)s <> 'active' THEN activation_sent_at
+    END,
+    api_key = CASE WHEN %(may_be_sent)s THEN api_key END,
+    webhook_secret = CASE WHEN %(may_be_sent)s THEN webhook_secret END,
+    connected_at = CASE WHEN %(status)s = 'active' THEN now() ELSE connected_at END,
+    updated_at = now()
+WHERE activation_claim = %(claim)s AND integration_status = 'activating';

@@ -1,0 +1,54 @@
+"""A YClients client whose answers a test has written down."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from api_service.yclients.errors import YclientsError
+from api_service.yclients.models import SalonConnection
+from shared.company_id import SalonId
+
+T = TypeVar("T")
+
+
+def connection(status: str) -> SalonConnection:
+    return SalonConnection.model_validate({"connection_status": {"status": status}})
+
+
+@dataclass
+class AnsweringYclients:
+    """Each call takes the next answer; the last one of a script stays."""
+
+    calls: list[YclientsError | None] = field(default_factory=lambda: [None])
+    statuses: list[str | YclientsError] = field(default_factory=lambda: ["active"])
+    activated: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    salons: list[SalonId] = field(default_factory=list)
+    asked: int = 0
+    hold: asyncio.Event | None = None
+    """When there is one, activations wait for it."""
+
+    async def activate(self, salon_id: SalonId, api_key: str, webhook_urls: Sequence[str]) -> None:
+        self.salons.append(salon_id)
+        self.activated.append((api_key, tuple(webhook_urls)))
+        if self.hold is not None:
+            await self.hold.wait()
+        if (answer := _next(self.calls)) is not None:
+            raise answer
+
+    async def connection(
+        self,
+        salon_id: SalonId,  # noqa: ARG002 - all alike
+        *,
+        timeout_s: float | None = None,  # noqa: ARG002 - answers at once
+        background: bool = False,  # noqa: ARG002 - as above
+    ) -> SalonConnection:
+        self.asked += 1
+        answer = _next(self.statuses)
+        if isinstance(answer, YclientsError):
+            raise answer
+        return connection(answer)
+
+
+def _next(script: list[T]) -> T:
+    return script.pop(0) if len(script) > 1 else script[0]
