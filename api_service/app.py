@@ -18,6 +18,7 @@ from api_service.activation_parts import ActivationParts
 from api_service.core.activity import Activity
 from api_service.core.breaker import Breaker
 from api_service.core.code_linking import CodeLinking
+from api_service.core.connection_check import ConnectionCheck
 from api_service.core.health import HealthChecks
 from api_service.core.limits import Limits
 from api_service.core.linking import SessionLine
@@ -27,6 +28,7 @@ from api_service.core.qr_linking import QrLinking
 from api_service.core.registration import Registrar
 from api_service.core.session_report import SessionReport
 from api_service.core.standing import Standing
+from api_service.core.thawing import Thawing
 from api_service.core.tokens import Tokens
 from api_service.core.unlinking import Unlinking
 from api_service.realtime.activation_board import ActivationBoard
@@ -132,6 +134,7 @@ class _Parts:
         )
 
         self.unlinking = Unlinking(line)
+        self.thawing = Thawing(line)
 
     def _reach_yclients(self) -> None:
         settings = self.settings
@@ -180,7 +183,12 @@ class _Parts:
         settings = self.settings
         pages = Pages(settings.page_dir, settings.frame_ancestors)
         registrar = Registrar(
-            self.database, self.tokens, settings.yclients_partner_token.get_secret_value()
+            self.database,
+            self.tokens,
+            settings.yclients_partner_token.get_secret_value(),
+            ConnectionCheck(self.yclients),
+            self.thawing,
+            strict=settings.require_pending_connection,
         )
         engine = socketio.ASGIApp(self.sockets, socketio_path=PATH)
         return [

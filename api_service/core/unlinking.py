@@ -1,16 +1,14 @@
 """Unlinking a salon at its owner's wish."""
 
-from collections.abc import Callable
 from typing import Final
 
 from api_service.core.linking import SessionLine, deadline_ms, measured
-from api_service.core.outcomes import Expectation
+from api_service.core.orders import carried_out
 from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.errors import AppError, ErrorCode
 from shared.messages.commands import Unlink
 from shared.messages.envelope import new_id
-from shared.messages.events import AnySessionEvent, CommandResult
 
 DEADLINE_S: Final = 18.0
 """The WhatsApp process gives itself 8 s for a connection and 6 s for WhatsApp's answer."""
@@ -34,23 +32,9 @@ class Unlinking:
                 issued_at=now_ms(),
                 expires_at=deadline_ms(deadline_s),
             )
-            expectation = Expectation[CommandResult](_result_of(command.command_id))
-            with self._line.outcomes.expecting(session_id, expectation):
-                await self._line.commands.send(command)
-                try:
-                    result = await expectation.outcome(deadline_s)
-                except TimeoutError:
-                    raise AppError(ErrorCode.UNLINK_FAILED) from None
+            try:
+                result = await carried_out(self._line, command, deadline_s)
+            except TimeoutError:
+                raise AppError(ErrorCode.UNLINK_FAILED) from None
             if not result.success:
                 raise AppError(ErrorCode.UNLINK_FAILED, cause=result.code)
-
-
-def _result_of(command_id: str) -> Callable[[AnySessionEvent], CommandResult | None]:
-    def decide(event: AnySessionEvent) -> CommandResult | None:
-        match event:
-            case CommandResult(command_id=answered) if answered == command_id:
-                return event
-            case _:
-                return None
-
-    return decide

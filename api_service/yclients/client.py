@@ -49,10 +49,13 @@ class Yclients:
     async def connection(
         self, salon_id: int, *, timeout_s: float | None = None, background: bool = False
     ) -> SalonConnection:
-        """What YClients says of our application in a salon (#6)."""
+        """What YClients says of our application in a salon (#6).
+
+        ``timeout_s``: for a person who waits; it is then asked twice at most.
+        """
         path = f"/marketplace/salon/{salon_id}/application/{self._application}"
         call = self._call("connection", "GET", path, salon_id, timeout_s)
-        call.background = background
+        call.background, call.hurried = background, timeout_s is not None
         return await self._ask(call, _CONNECTION)
 
     async def activate(self, salon_id: int, api_key: str, webhook_urls: Sequence[str]) -> None:
@@ -166,7 +169,7 @@ class Yclients:
             return await self._exchange(call, lambda answer: data_of(answer, shape))
 
         with measured(call):
-            return await asked_again(call.deadline, attempt)
+            return await asked_again(call.deadline, attempt, hurried=call.hurried)
 
     async def _once(self, call: Call, read: Callable[[Answer], T]) -> T:
         with measured(call):

@@ -16,6 +16,8 @@ from tenacity import (
 from api_service.yclients.errors import AmbiguousError, NotSentError
 
 ATTEMPTS: Final = 4
+HURRIED_ATTEMPTS: Final = 2
+"""While a person waits for the answer."""
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 8.0
 RATE_LIMIT_PAUSE_S: Final = 1.0
@@ -26,7 +28,7 @@ _back_off: Final = wait_random_exponential(multiplier=FIRST_PAUSE_S, max=LONGEST
 T = TypeVar("T")
 
 
-async def asked_again(deadline: float, attempt: Callable[[], Awaitable[T]]) -> T:
+async def asked_again(deadline: float, attempt: Callable[[], Awaitable[T]], *, hurried: bool) -> T:
     """The first attempt that succeeds, else what the last one raised.
 
     ``deadline`` on the loop's clock: no pause goes beyond it.
@@ -34,7 +36,8 @@ async def asked_again(deadline: float, attempt: Callable[[], Awaitable[T]]) -> T
     left_s = deadline - asyncio.get_running_loop().time()
     retrying = AsyncRetrying(
         retry=retry_if_exception(_may_pass),
-        stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(left_s),
+        stop=stop_after_attempt(HURRIED_ATTEMPTS if hurried else ATTEMPTS)
+        | stop_before_delay(left_s),
         wait=_pause_s,
         reraise=True,
     )

@@ -70,7 +70,7 @@ class Call:
     """One call as its caller sees it, with all its attempts. Moments are on the loop's clock.
 
     ``turn_by``: a turn that comes later is none, since the rest until the ``deadline`` is for the
-    request. ``salon_id`` is for the log line alone.
+    request. ``hurried``: a person waits. ``salon_id`` is for the log line alone.
     """
 
     operation: str
@@ -82,6 +82,7 @@ class Call:
     params: dict[str, str | int | float] | None = None
     body: dict[str, Any] | None = None
     background: bool = False
+    hurried: bool = False
     attempts: int = 0
     waited_s: float = 0.0
     status: int | None = None

@@ -57,7 +57,12 @@ async def test_a_signed_redirect_registers_the_salon_and_leads_to_the_page(
     [event] = rows(database_url, "marketplace_events")
     assert (event["company_id"], event["salon_id"]) == (company["id"], 1001)
     assert event["event_type"] == "registration_started"
-    assert event["event_data"] == {"installation": 1, "marketplace_user_id": "501"}
+    assert event["event_data"] == {
+        "installation": 1,
+        "marketplace_user_id": "501",
+        "connection": "unreachable",
+        "connection_check": "unverified",
+    }
 
     registration = Tokens(JWT_SECRET).verify(token)
     assert (registration.company_id, registration.salon_id) == (company["id"], 1001)
@@ -107,26 +112,14 @@ async def test_an_active_salon_stays_active(api: RunningApi, database_url: str) 
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE companies SET integration_status = 'active'")
 
-    answer = await api.http.get(REDIRECT, params={"salon_id": "1001", **signed_query({"id": 7})})
+    again = {"id": 501, "name": "Анна"}
+    answer = await api.http.get(REDIRECT, params={"salon_id": "1001", **signed_query(again)})
 
     assert answer.status_code == 302
     [company] = rows(database_url, "companies")
     assert company["integration_status"] == "active"
     assert company["installation"] == 1
     assert company["title"] == USER["salon_name"]
-
-
-async def test_any_other_salon_waits_for_whatsapp_again(api: RunningApi, database_url: str) -> None:
-    query = {"salon_id": "1001", **signed_query(USER)}
-    for status in ("frozen", "uninstalled", "activation_failed"):
-        await api.http.get(REDIRECT, params=query)
-        with psycopg.connect(database_url) as connection:
-            connection.execute("UPDATE companies SET integration_status = %s", [status])
-
-        await api.http.get(REDIRECT, params=query)
-
-        [company] = rows(database_url, "companies")
-        assert company["integration_status"] == "pending_whatsapp", status
 
 
 MALFORMED: list[tuple[dict[str, str], int]] = [
