@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from api_service import policies
 from api_service.activation_parts import ActivationParts
+from api_service.admin_parts import AdminParts
 from api_service.core.activity import Activity
 from api_service.core.breaker import Breaker
 from api_service.core.code_linking import CodeLinking
@@ -45,7 +46,6 @@ from api_service.store.call_budget import CallBudget
 from api_service.store.expiring_lock import ExpiringLock
 from api_service.web import metrics
 from api_service.web.activation import ActivationApi
-from api_service.web.admin import Admin
 from api_service.web.assets import Assets
 from api_service.web.errors import HANDLED, answer_error, answer_http_exception
 from api_service.web.health import HealthRoutes
@@ -112,6 +112,9 @@ class _Parts:
             settings, self.database, self.redis, self.snapshots, self.yclients
         )
         self._connect_pages()
+        self.sessions = SessionReport(self.snapshots)
+        self.breakers = {"qrGeneration": self.qr_breaker, "yclients": self.yclients_breaker}
+        self.admin = AdminParts(settings, self.database, self.limits, self.sessions, self.breakers)
 
     def _link(self) -> None:
         settings = self.settings
@@ -196,9 +199,9 @@ class _Parts:
             *Onboarding(self.tokens, pages).routes,
             *LinkingApi(self.tokens, self.qr_linking, self.snapshots, self.standing).routes,
             *ActivationApi(self.activation.requests).routes,
-            *HealthRoutes(self.checks, self.round_trips, SessionReport(self.snapshots)).routes,
+            *HealthRoutes(self.checks, self.round_trips, self.sessions).routes,
             *MarketplaceHealth(settings, self.checks, self.qr_breaker).routes,
-            *Admin(settings.admin_token.get_secret_value(), self.limits, self.qr_breaker).routes,
+            *self.admin.routes,
             *metrics.routes(self._inventory()),
             *Assets(settings.page_dir).routes,
             Mount(f"/{PATH}", Gate(engine)),

@@ -24,6 +24,7 @@ _SECRETS: Final = (
     (re.compile(r"data:[\w/+.-]+;base64,[\w+/=]+"), "<image>"),
     (re.compile(r"ey[JA](?:[\w+/=.-]|%[0-9A-Fa-f]{2}){12,}"), "<token>"),  # base64 of '{"'
     (re.compile(r"\b[0-9A-Fa-f]{48,}\b"), "<hex>"),
+    (re.compile(r"\baia_[\w-]{20,}"), "<token>"),  # of the admin API
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+(,\s*user\s+[\w.~+/=-]+)?"), r"\1 <masked>"),
     (
         re.compile(r"(?i)((?:[?&]|\b)(?:token|user_data|user_data_sign|sid|code)=)[^&\s]+"),

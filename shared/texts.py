@@ -99,6 +99,10 @@ ERROR_TEXTS: Final[dict[ErrorCode, Text]] = {
         "YClients не принял подключение. WhatsApp при этом подключён.",
         "Мы попробуем ещё раз сами. Если не поможет, напишите в поддержку.",
     ),
+    ErrorCode.ACTIVATION_NOT_DUE: Text(
+        "Активировать этот филиал сейчас нельзя.",
+        "Проверьте его статус и то, что WhatsApp подключён.",
+    ),
     ErrorCode.YCLIENTS_UNAVAILABLE: Text("YClients сейчас не отвечает.", _TRY_AGAIN),
     ErrorCode.YCLIENTS_REFUSED: Text("YClients отклонил запрос.", "Проверьте данные запроса."),
     ErrorCode.PAYLOAD_TOO_LARGE: Text("Запрос слишком большой.", "Уменьшите его."),

@@ -39,6 +39,10 @@ class Allowance:
     remaining: int
     resets_at: int
 
+    @property
+    def retry_after_s(self) -> int:
+        return max(1, math.ceil(self.resets_at - time.time()))
+
 
 class Limits:
     """Every method may raise redis.exceptions.RedisError."""

@@ -21,7 +21,9 @@ class Vault:
     """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
-        self._fernet = MultiFernet([_fernet(key) for key in keys]) if keys else None
+        fernets = [_fernet(key) for key in keys]
+        self._fernet = MultiFernet(fernets) if fernets else None
+        self._first = MultiFernet(fernets[:1]) if fernets else None
 
     def seal(self, secret: str) -> str:
         """Raises AppError(NOT_CONFIGURED) without a key."""
@@ -35,9 +37,12 @@ class Vault:
             return None
 
     def reseal(self, sealed: str) -> str | None:
-        """The same secret under the first key; None for what none of the keys has sealed."""
+        """The same secret under the first key, as it is when it was; None as `open`."""
+        fernet = self._require()
+        if self._first is not None and _opens(self._first, sealed):
+            return sealed
         try:
-            return self._require().rotate(sealed).decode()
+            return fernet.rotate(sealed).decode()
         except InvalidToken:
             return None
 
@@ -45,6 +50,14 @@ class Vault:
         if self._fernet is None:
             raise AppError(ErrorCode.NOT_CONFIGURED)
         return self._fernet
+
+
+def _opens(fernet: MultiFernet, sealed: str) -> bool:
+    try:
+        fernet.decrypt(sealed)
+    except InvalidToken:
+        return False
+    return True
 
 
 def _fernet(key: SecretStr) -> Fernet:

@@ -3,6 +3,8 @@
 import pytest
 
 from api_service.settings import ApiSettings
+from api_service.store.admin_tokens import Role
+from tests.support.admin_world import make_token
 from tests.support.api import ADMIN_TOKEN, RunningApi, api_settings, running_api, token_for
 from tests.support.whatsapp_side import WhatsAppSide
 
@@ -62,12 +64,25 @@ async def test_the_limit_counts_down_and_then_refuses_the_right_token_too(api: R
     assert (refused.status_code, refused.json()["code"]) == (429, "RATE_LIMITED")
     assert refused.headers["x-ratelimit-limit"] == "4"
     assert int(refused.headers["x-ratelimit-reset"]) > 1_700_000_000
+    assert 0 < int(refused.headers["retry-after"]) <= 61
 
 
-async def test_without_a_token_of_its_own_the_admin_api_is_closed(
+async def test_without_admin_token_in_the_environment_only_made_tokens_are_let_in(
     database_url: str, redis_url: str
 ) -> None:
+    made = make_token(database_url, "anna", Role.ADMIN)
     async with running_api(api_settings(database_url, redis_url, admin_token="")) as api:
-        answer = await api.http.get(f"{BREAKER}/stats", headers={"Authorization": "Bearer"})
+        for token, status in ((made, 200), ("none", 401), (ADMIN_TOKEN, 401), (f"{made}x", 401)):
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = await api.http.get(f"{BREAKER}/stats", headers=headers)
+            assert answer.status_code == status
 
-    assert answer.status_code == 503
+
+async def test_nothing_is_reset_that_cannot_be_recorded(redis_url: str) -> None:
+    nowhere = api_settings("postgres://nobody@127.0.0.1:1/none", redis_url)
+    async with running_api(nowhere) as api:
+        stats = await api.http.get(f"{BREAKER}/stats", headers=OPERATOR)
+        reset = await api.http.post(f"{BREAKER}/reset", headers=OPERATOR)
+
+    assert stats.status_code == 200
+    assert (reset.status_code, reset.json()["code"]) == (503, "SERVICE_UNAVAILABLE")

@@ -11,6 +11,7 @@ from shared.masking import hide, mask_event, mask_text
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzYWxvbl9pZCI6MTAwMX0.c2lnbmF0dXJl"
 SECRETS = [
     TOKEN,
+    "aia_Qw3rtYuiopAsdfghjklZxcvbnm-_QwErTyUiOpAsdfg",
     "79990000001",
     "+7 999 000-00-01",
     "8(999)000-00-01",
@@ -49,6 +50,7 @@ SECRETS = [
 ]
 LEAKS = [
     "pa55word",
+    "Qw3rtY",
     "7999",
     "999 000",
     "999.000",

@@ -1,0 +1,1 @@
+"""The admin API: what operators with a token may see and do, under ``/marketplace/admin/``."""

@@ -1,0 +1,1 @@
+"""What every HTTP route takes and answers, told beside the route and served as OpenAPI 3.1."""

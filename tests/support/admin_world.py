@@ -1,0 +1,93 @@
+"""One running API for the tests of the admin API, with a token of each role."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest_asyncio
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from api_service.core.admin.operators import hash_of, new_token
+from api_service.store.admin_tokens import Role
+from tests.support.api import RunningApi, api_settings, running_api
+from tests.support.scripted_yclients import ScriptedYclients, scripted_yclients
+
+ADMIN = "/marketplace/admin"
+
+
+@dataclass(frozen=True)
+class AdminWorld:
+    """Tests that take it run in the module's event loop and use salons of their own."""
+
+    api: RunningApi
+    yclients: ScriptedYclients
+    database_url: str
+    tokens: Mapping[Role, str]
+
+    async def get(self, path: str, role: Role = Role.ADMIN, **query: Any) -> httpx2.Response:
+        return await self.api.http.get(f"{ADMIN}{path}", headers=self.bearer(role), params=query)
+
+    async def post(
+        self, path: str, body: object = None, role: Role = Role.MARKETPLACE_ADMIN
+    ) -> httpx2.Response:
+        return await self.api.http.post(f"{ADMIN}{path}", headers=self.bearer(role), json=body)
+
+    def bearer(self, role: Role) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens[role]}"}
+
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        return rows(self.database_url, statement, *values)
+
+    def salon(self, salon_id: int, status: str = "active", **columns: object) -> int:
+        """A salon of the test's own; its id."""
+        given = {"yclients_id": salon_id, "integration_status": status, **columns}
+        names, places = ", ".join(given), ", ".join(["%s"] * len(given))
+        self.rows(f"INSERT INTO companies ({names}) VALUES ({places})", *given.values())  # noqa: S608 - columns of tests
+        return salon_id
+
+    def event(self, salon_id: int, event_type: str, data: dict[str, Any]) -> None:
+        self.rows(
+            "INSERT INTO marketplace_events (salon_id, event_type, event_data) VALUES (%s, %s, %s)",
+            salon_id,
+            event_type,
+            Jsonb(data),
+        )
+
+    def records(self, salon_id: int) -> list[dict[str, Any]]:
+        """Of the audit, the oldest first."""
+        return self.rows("SELECT * FROM admin_audit WHERE salon_id = %s ORDER BY id", salon_id)
+
+
+def rows(database_url: str, statement: str, *values: object) -> list[dict[str, Any]]:
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        cursor = connection.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def make_token(database_url: str, name: str, role: Role) -> str:
+    token = new_token()
+    rows(
+        database_url,
+        "INSERT INTO admin_tokens (name, role, token_hash) VALUES (%s, %s, %s)",
+        name,
+        role.value,
+        hash_of(token),
+    )
+    return token
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def admin_world(module_database_url: str, valkey_url: str) -> AsyncIterator[AdminWorld]:
+    tokens = {role: make_token(module_database_url, f"test-{role.value}", role) for role in Role}
+    async with scripted_yclients() as yclients:
+        settings = api_settings(
+            module_database_url,
+            valkey_url,
+            yclients_url=yclients.url,
+            admin_requests_per_minute=100_000,
+        )
+        async with running_api(settings) as api:
+            yield AdminWorld(api, yclients, module_database_url, tokens)
