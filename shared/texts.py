@@ -79,7 +79,7 @@ ERROR_TEXTS: Final[dict[ErrorCode, Text]] = {
     ),
     ErrorCode.SALON_FROZEN: Text(
         "Подписка на AI Admin в YClients закончилась.",
-        "Оплатите её в YClients: привязанный WhatsApp подключится сам, заново его не привязывают.",
+        "Оплатите её в YClients, и AI Admin включится сам.",
     ),
     ErrorCode.REGISTRATION_NOT_FOUND: Text("Подключение не найдено.", _PRESS_CONNECT),
     ErrorCode.REGISTRATION_EXPIRED: Text(

@@ -75,8 +75,8 @@ class OnboardingPage:
     def tab(self, name: str) -> Locator:
         return self.page.get_by_role("tab", name=name)
 
-    async def shows(self, text: str, timeout_s: float = 5.0) -> None:
-        await expect(self.page.locator("main").get_by_text(text).first).to_be_visible(
+    async def shows(self, text: str, timeout_s: float = 5.0, *, within: str = "main") -> None:
+        await expect(self.page.locator(within).get_by_text(text).first).to_be_visible(
             timeout=timeout_s * 1000
         )
 

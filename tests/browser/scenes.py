@@ -39,6 +39,28 @@ status_scene("unlinked_elsewhere", "logged_out", "stopped", reason="unlinked")
 status_scene("replaced", "replaced", "stopped")
 status_scene("banned", "banned", "stopped")
 status_scene("outdated", "outdated", "stopped")
+status_scene("frozen", "frozen", "frozen", reason="frozen", phone="79990000001")
+status_scene("frozen_without_a_link", "frozen", "frozen", reason="frozen")
+
+
+def activation_scene(name: str, status: str, *, screen: str = "connected") -> None:
+    async def play(api: ScriptedApi, page: OnboardingPage) -> None:
+        api.present = [
+            ("status", {"status": screen, "phone": "79990000001"}),
+            ("activation", {"status": status}),
+        ]
+        await page.open()
+        await page.on_screen(screen)
+        await page.shows("YClients", within=".activation")
+
+    SCENES[name] = play
+
+
+activation_scene("activating", "activating")
+activation_scene("active", "active")
+activation_scene("activation_pending", "activation_pending")
+activation_scene("activation_failed", "activation_failed")
+activation_scene("active_reconnecting", "active", screen="reconnecting")
 
 
 async def open_tab(api: ScriptedApi, page: OnboardingPage, tab: str, status: str = "idle") -> None:

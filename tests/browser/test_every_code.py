@@ -28,6 +28,7 @@ FORMLESS: Final = {
     SessionStatus.REPLACED: "stopped",
     SessionStatus.BANNED: "stopped",
     SessionStatus.OUTDATED: "stopped",
+    SessionStatus.FROZEN: "frozen",
 }
 SENTENCE: Final = re.compile(r"\S+ \S+")
 

@@ -1,11 +1,12 @@
 // What a screen reader is told. A text that stays the same is not told again: no countdowns here.
 
+import { activationShown } from "./activation";
 import { remainingMs } from "./clock";
 import { CODE_ENDS_SOON_MS } from "./limits";
 import { bannerOf, codeViewOf, qrViewOf, screenOf } from "./screen";
 import type { State } from "./state";
 import type { Texts } from "./texts.ru";
-import { problemWords } from "./words";
+import { activationWords, problemWords } from "./words";
 
 export function announcementOf(state: State, texts: Texts): string {
   const banner = bannerOf(state);
@@ -28,6 +29,14 @@ export function announcementOf(state: State, texts: Texts): string {
       // These screens take the focus, or are alerts: they speak for themselves.
       return "";
   }
+}
+
+/** In a place of its own, so that what was said of WhatsApp is not said again. */
+export function activationAnnouncement(state: State, texts: Texts): string {
+  const activation = activationShown(state);
+  if (activation === null) return "";
+  const { message, nextStep } = activationWords(activation, texts);
+  return nextStep === null ? message : `${message.replace(/\.$/, "")}. ${nextStep}`;
 }
 
 function formAnnouncement(state: State, texts: Texts): string {

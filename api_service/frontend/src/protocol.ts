@@ -14,10 +14,21 @@ export const STATUSES = [
   "replaced",
   "banned",
   "outdated",
+  "frozen",
   "error",
 ] as const;
 
 export type Status = (typeof STATUSES)[number];
+
+export const ACTIVATION_STATUSES = [
+  "activating",
+  "active",
+  "activation_pending",
+  "activation_failed",
+  "pending_callback",
+] as const;
+
+export type ActivationStatus = (typeof ACTIVATION_STATUSES)[number];
 
 /** Readable words of the server; they win over the page's own. */
 export interface Words {
@@ -62,6 +73,12 @@ export interface ConnectedMessage extends Words {
   readonly phone: string | null;
 }
 
+/** How far the salon's connection in YClients has come. */
+export interface ActivationMessage extends Words {
+  readonly kind: "activation";
+  readonly status: ActivationStatus;
+}
+
 export interface ErrorMessage extends Words {
   readonly kind: "error";
   readonly code: string | null;
@@ -74,6 +91,7 @@ export type ServerMessage = (
   | CodeMessage
   | CodeErrorMessage
   | ConnectedMessage
+  | ActivationMessage
   | ErrorMessage
 ) & { readonly serverTime: number | null };
 
@@ -89,6 +107,7 @@ export const SERVER_EVENTS = [
   "pairing-code",
   "pairing-code-error",
   "whatsapp-connected",
+  "activation",
   "error",
 ] as const;
 
@@ -117,6 +136,8 @@ export function decode(event: string, payload: unknown): ServerMessage | null {
       };
     case "whatsapp-connected":
       return { kind: "connected", phone: text(fields.phone), ...words(fields), serverTime };
+    case "activation":
+      return decodeActivation(fields, serverTime);
     case "error":
       return {
         kind: "error",
@@ -143,6 +164,11 @@ function decodeStatus(fields: Fields, serverTime: number | null): ServerMessage 
     ...words(fields),
     serverTime,
   };
+}
+
+function decodeActivation(fields: Fields, serverTime: number | null): ServerMessage | null {
+  const status = ACTIVATION_STATUSES.find((known) => known === fields.status);
+  return status === undefined ? null : { kind: "activation", status, ...words(fields), serverTime };
 }
 
 function decodeQr(fields: Fields, serverTime: number | null): ServerMessage | null {

@@ -23,6 +23,7 @@ export function nextWakeAt(state: State): number | null {
     ...requestInstants(state.unlink?.request ?? null),
     ...tokenInstants(state),
     ...sessionInstants(state),
+    ...activationInstants(state),
     ...problemInstants(state),
     ...countdownInstants(state),
   ].filter((at): at is number => at !== null && at > state.now);
@@ -69,6 +70,11 @@ function sessionInstants({ session }: State): Instants {
     default:
       return [];
   }
+}
+
+function activationInstants({ activation }: State): Instants {
+  if (activation?.status !== "activating") return [];
+  return [activation.since + PROGRESS_AFTER_MS, activation.since + SLOW_AFTER_MS];
 }
 
 function problemInstants({ problems, tab, visible, now }: State): Instants {

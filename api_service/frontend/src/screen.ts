@@ -17,6 +17,7 @@ export type Screen =
   | { readonly kind: "linking"; readonly session: Session }
   | { readonly kind: "reconnecting"; readonly session: Session }
   | { readonly kind: "connected"; readonly session: Session }
+  | { readonly kind: "frozen"; readonly session: Session }
   | { readonly kind: "stopped"; readonly session: Session; readonly status: StoppedStatus };
 
 export function screenOf({ link, session, relinking }: State): Screen {
@@ -29,6 +30,7 @@ export function screenOf({ link, session, relinking }: State): Screen {
   switch (session.status) {
     case "connected":
     case "reconnecting":
+    case "frozen":
       return { kind: session.status, session };
     case "linking":
       return { kind: relinking ? "form" : "linking", session };

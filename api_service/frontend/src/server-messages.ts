@@ -1,5 +1,6 @@
 // How each message of the server changes the state.
 
+import { applyActivation } from "./activation";
 import { clockOffset, remainingMs } from "./clock";
 import {
   CODE_END_SLACK_MS,
@@ -45,6 +46,8 @@ export function applyMessage(known: State, message: ServerMessage): State {
         ...FRESH,
         session: session(state, { ...message, status: "connected", reason: null }),
       };
+    case "activation":
+      return applyActivation(state, message);
     case "error":
       return applyError(state, message);
   }
@@ -65,7 +68,7 @@ const ENDED = {
   problems: NO_PROBLEMS,
 } as const;
 
-type Effect = "ended" | "linking" | "failed" | "expired" | "nothing-live" | "under-way";
+type Effect = "frozen" | "ended" | "linking" | "failed" | "expired" | "nothing-live" | "under-way";
 
 const EFFECTS: { readonly [status in Status]: Effect } = {
   connected: "ended",
@@ -74,6 +77,7 @@ const EFFECTS: { readonly [status in Status]: Effect } = {
   replaced: "ended",
   banned: "ended",
   outdated: "ended",
+  frozen: "frozen",
   linking: "linking",
   error: "failed",
   qr_expired: "expired",
@@ -87,13 +91,21 @@ const EFFECTS: { readonly [status in Status]: Effect } = {
 const AFRESH = { status: "idle", reason: null, code: null, message: null, nextStep: null } as const;
 
 function applyStatus(before: State, message: StatusMessage): State {
-  const state: State = { ...before, ...FRESH, session: session(before, message) };
-  if (before.unlink !== null && !isLinked(message.status)) {
-    return before.unlink.request === null
+  const linked = isLinked(message);
+  const state: State = {
+    ...before,
+    ...FRESH,
+    session: session(before, message),
+    activation: linked ? before.activation : null,
+  };
+  if (before.unlink !== null && !linked) {
+    return before.unlink.request === null || message.status === "frozen"
       ? applyStatus({ ...before, unlink: null }, message)
       : unlinked(end(state));
   }
   switch (EFFECTS[message.status]) {
+    case "frozen":
+      return end(state);
     case "ended":
       // A request already on its way to link again is not undone by the state it starts from.
       return before.relinking && isBehind(message.status)
@@ -147,7 +159,7 @@ function session(
   state: State,
   message: Omit<Session, "since" | "queuePosition"> & { readonly queuePosition?: number | null },
 ): Session {
-  const same = state.session?.status === message.status;
+  const same = state.session?.status === message.status && message.status !== "frozen";
   return {
     status: message.status,
     reason: message.reason,

@@ -1,7 +1,7 @@
 // Everything the page knows. Instants are milliseconds of the device's clock unless said otherwise.
 
 import type { Countdown } from "./clock";
-import type { ServerMessage, Status, Words } from "./protocol";
+import type { ActivationStatus, ServerMessage, Status, Words } from "./protocol";
 
 export type Tab = "qr" | "code";
 
@@ -30,6 +30,12 @@ export interface Session extends Words {
   readonly reason: string | null;
   readonly phone: string | null;
   readonly queuePosition: number | null;
+  readonly since: number;
+}
+
+/** Of the salon in YClients, as long as it is linked. */
+export interface Activation extends Words {
+  readonly status: ActivationStatus;
   readonly since: number;
 }
 
@@ -110,6 +116,7 @@ export interface State {
   readonly stateIsFresh: boolean;
   /** The page slept: what it shows may be long over, until the server has spoken. */
   readonly unsure: boolean;
+  readonly activation: Activation | null;
   /** The person wants to link again although the session ended. */
   readonly relinking: boolean;
 
@@ -202,6 +209,7 @@ export function initialState(start: Start): State {
     session: null,
     stateIsFresh: false,
     unsure: false,
+    activation: null,
     relinking: false,
     qr: null,
     qrRequest: null,

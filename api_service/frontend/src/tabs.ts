@@ -10,12 +10,17 @@ export interface Tabs {
   leave(): void;
 }
 
-/** Without BroadcastChannel, as in an old browser, no other tab is ever seen. */
+const NO_TABS: Tabs = { count: () => {}, leave: () => {} };
+
+/** Without a channel, as in an old browser or in some frames, no other tab is ever seen. */
 export function watchTabs(salon: string, changed: (count: number) => void): Tabs {
-  if (typeof BroadcastChannel === "undefined") return { count: () => {}, leave: () => {} };
+  const channel = channelOf(salon);
+  return channel === null ? NO_TABS : watchTabsOn(channel, changed);
+}
+
+function watchTabsOn(channel: BroadcastChannel, changed: (count: number) => void): Tabs {
   const me = Math.random().toString(36).slice(2);
   const others = new Set<string>();
-  const channel = new BroadcastChannel(`onboarding-${salon}`);
 
   function say(word: string): void {
     channel.postMessage({ word, from: me });
@@ -36,4 +41,12 @@ export function watchTabs(salon: string, changed: (count: number) => void): Tabs
     },
     leave: () => say(GONE),
   };
+}
+
+function channelOf(salon: string): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel(`onboarding-${salon}`);
+  } catch {
+    return null;
+  }
 }

@@ -1,6 +1,7 @@
 // Every word of the page. Another language is another module of this shape.
 
 import type { CountryId } from "./countries";
+import type { ActivationStatus } from "./protocol";
 
 const PRESS_CONNECT =
   "Вернитесь в YClients и нажмите «Подключить» ещё раз — откроется новая ссылка.";
@@ -12,6 +13,11 @@ interface Text {
   /** What to tap, one after the other; shown in place of the next step. */
   readonly steps?: readonly string[];
 }
+
+const UNCONFIRMED: Text = {
+  message: "YClients пока не подтвердил подключение",
+  nextStep: "Мы пробуем сами, закрыть страницу можно.",
+};
 
 const problems: Readonly<Record<string, Text>> = {
   TOKEN_MISSING: { message: "В ссылке нет ключа подключения", nextStep: PRESS_CONNECT },
@@ -72,6 +78,10 @@ const problems: Readonly<Record<string, Text>> = {
     message: "Не удалось отвязать WhatsApp",
     nextStep:
       "Попробуйте ещё раз или отвяжите «AI Admin» в самом WhatsApp: «Связанные устройства» → «AI Admin» → «Выйти».",
+  },
+  SALON_FROZEN: {
+    message: "Подписка на AI Admin в YClients закончилась",
+    nextStep: "Оплатите её в YClients, и AI Admin включится сам.",
   },
   ERROR: { message: "Что-то пошло не так", nextStep: TRY_AGAIN },
 };
@@ -235,6 +245,26 @@ export const texts = {
     title: "Восстанавливаем связь с WhatsApp",
     text: "WhatsApp салона привязан, но связь прервалась. Делать ничего не нужно.",
     stuck: "Проверьте, что телефон салона включён и в сети.",
+  },
+  /** Of the salon in YClients, under a link that works. */
+  activation: {
+    activating: { message: "Подключаем салон в YClients…" },
+    active: { message: "Салон подключён в YClients" },
+    activation_pending: UNCONFIRMED,
+    pending_callback: UNCONFIRMED,
+    activation_failed: {
+      message: "YClients пока не принял подключение",
+      nextStep:
+        "На WhatsApp это не влияет: он подключён. Мы попробуем ещё раз сами. Если завтра здесь будет то же самое, напишите в поддержку.",
+    },
+    slow: "YClients отвечает дольше обычного. Ждать не нужно: страницу можно закрыть.",
+  } as Readonly<Record<ActivationStatus, Text>> & { readonly slow: string },
+  frozen: {
+    title: "AI Admin на паузе",
+    message: "Подписка на AI Admin в YClients закончилась.",
+    nextStep: "Оплатите её в YClients, и AI Admin включится сам.",
+    linked: "WhatsApp салона остаётся привязан, привязывать его заново не придётся.",
+    close: "Эту страницу можно закрыть.",
   },
   stopped: {
     logged_out: {

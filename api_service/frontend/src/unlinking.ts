@@ -1,7 +1,7 @@
 // Unlinking at the owner's wish: offered, confirmed, asked of the server, done or failed.
 
 import { formatPhone } from "./phone";
-import type { Status } from "./protocol";
+import type { StatusMessage } from "./protocol";
 import { newRequest } from "./requests";
 import { unexpectedPhone } from "./screen";
 import type { Problem, State } from "./state";
@@ -44,6 +44,8 @@ export function unlinked(state: State): State {
   };
 }
 
-export function isLinked(status: Status): boolean {
+/** A frozen salon that has a number keeps its link. */
+export function isLinked({ status, phone }: Pick<StatusMessage, "status" | "phone">): boolean {
+  if (status === "frozen") return phone !== null;
   return status === "connected" || status === "reconnecting" || status === "linking";
 }

@@ -1,6 +1,7 @@
 // The server's words when there are any, the page's own otherwise.
 
 import type { Words } from "./protocol";
+import type { Activation } from "./state";
 import type { Texts } from "./texts.ru";
 
 export interface Shown {
@@ -22,5 +23,13 @@ export function problemWords(problem: Words & { readonly code: string }, texts: 
     message: fallback?.message ?? problem.code,
     nextStep: problem.nextStep ?? fallback?.nextStep ?? null,
     steps,
+  };
+}
+
+export function activationWords(activation: Activation, texts: Texts): Omit<Shown, "steps"> {
+  const own = texts.activation[activation.status];
+  return {
+    message: activation.message ?? own.message,
+    nextStep: activation.nextStep ?? own.nextStep ?? null,
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decode, STATUSES } from "../src/protocol";
+import { ACTIVATION_STATUSES, decode, STATUSES } from "../src/protocol";
 import { readToken } from "../src/token";
 
 const QR = { qr: "ref", image: "data:image/svg+xml;base64,AA==", expiresIn: 20, serverTime: 5 };
@@ -24,6 +24,8 @@ test("documented messages are understood", () => {
     },
   );
   for (const status of STATUSES) assert.equal(decode("status", { status })?.kind, "status");
+  for (const status of ACTIVATION_STATUSES)
+    assert.equal(decode("activation", { status })?.kind, "activation");
 });
 
 test("the bare contract is enough: fields beside it may be missing", () => {
@@ -47,6 +49,9 @@ test("what the protocol does not promise is ignored", () => {
     ["qr-update", { ...QR, expiresIn: "20" }],
     ["qr-update", { ...QR, expiresIn: -1 }],
     ["pairing-code", { code: 12345678, phoneNumber: "79990000001", expiresIn: 50 }],
+    ["activation", { status: "dancing" }],
+    ["activation", { message: "Готово" }],
+    ["activation", null],
     ["pairing-code", []],
     ["something-else", {}],
   ];

@@ -24,6 +24,7 @@ test("every status has its screen", () => {
     replaced: "stopped",
     banned: "stopped",
     outdated: "stopped",
+    frozen: "frozen",
     error: "form",
   });
 });

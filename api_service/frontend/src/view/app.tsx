@@ -1,14 +1,23 @@
 // The whole page for one state.
 
 import { useEffect, useRef } from "preact/hooks";
-import { announcementOf } from "../announce";
+import { activationAnnouncement, announcementOf } from "../announce";
 import type { Dispatch } from "../page";
 import { bannerOf, type Screen, screenOf } from "../screen";
 import type { State } from "../state";
 import type { Texts } from "../texts.ru";
 import { BannerView } from "./banner";
 import { LinkForm } from "./link-form";
-import { Connected, Linking, Loading, NoEntry, Reconnecting, Refused, Stopped } from "./outcomes";
+import {
+  Connected,
+  Frozen,
+  Linking,
+  Loading,
+  NoEntry,
+  Reconnecting,
+  Refused,
+  Stopped,
+} from "./outcomes";
 import { Remarks } from "./remarks";
 import { Steps } from "./steps";
 
@@ -49,6 +58,9 @@ export function App(props: ViewProps) {
       <div class="visually-hidden" role="status">
         {announcementOf(state, texts)}
       </div>
+      <div class="visually-hidden" role="status">
+        {activationAnnouncement(state, texts)}
+      </div>
     </div>
   );
 }
@@ -69,6 +81,8 @@ function ScreenView({ screen, ...props }: ViewProps & { readonly screen: Screen 
       return <Connected session={screen.session} {...props} />;
     case "reconnecting":
       return <Reconnecting session={screen.session} {...props} />;
+    case "frozen":
+      return <Frozen session={screen.session} {...props} />;
     case "stopped":
       return <Stopped session={screen.session} status={screen.status} {...props} />;
     case "refused":

@@ -158,6 +158,16 @@ export function Warning() {
   );
 }
 
+export function Pause() {
+  return (
+    <Picture>
+      <circle class="p-halo" cx="36" cy="36" r="35" />
+      <circle class="p-accent" cx="36" cy="36" r="25" />
+      <path class="p-tick" d="M30 27v18M42 27v18" />
+    </Picture>
+  );
+}
+
 export function Link() {
   return (
     <Picture>

@@ -6,8 +6,9 @@ import { formatPhone, formatPhoneMasked } from "../phone";
 import { type StoppedStatus, unexpectedPhone } from "../screen";
 import type { Problem, Session } from "../state";
 import { problemWords } from "../words";
+import { ActivationView } from "./activation";
 import type { ViewProps } from "./app";
-import { Check, Link, Warning } from "./icons";
+import { Check, Link, Pause, Warning } from "./icons";
 import { Wait } from "./notice";
 import { UnlinkButton } from "./unlink";
 
@@ -67,6 +68,7 @@ export function Connected({ session, ...props }: SessionProps) {
       {session.phone !== null && (
         <p class="outcome__phone">{texts.connected.phone(formatPhoneMasked(session.phone))}</p>
       )}
+      <ActivationView {...props} />
       {linked !== null && <UnexpectedPhone linked={linked} {...props} />}
       <div class="next">
         <h3>{texts.connected.nextTitle}</h3>
@@ -122,7 +124,31 @@ export function Reconnecting({ session, ...props }: SessionProps) {
       {state.now - session.since >= STUCK_AFTER_MS && (
         <p class="outcome__more">{texts.reconnecting.stuck}</p>
       )}
+      <ActivationView {...props} />
       <UnlinkButton action={texts.unlink.action} question={texts.unlink} {...props} />
+    </div>
+  );
+}
+
+/** There is nothing to do here but to know: paying is done in YClients. */
+export function Frozen({ session, ...props }: SessionProps) {
+  const { frozen, connected, unlink } = props.texts;
+  return (
+    <div class="outcome">
+      <Pause />
+      <Title>{frozen.title}</Title>
+      <p>{session.message ?? frozen.message}</p>
+      <p>{session.nextStep ?? frozen.nextStep}</p>
+      {session.phone !== null && (
+        <>
+          <p class="outcome__phone">{connected.phone(formatPhoneMasked(session.phone))}</p>
+          <p class="outcome__more">{frozen.linked}</p>
+        </>
+      )}
+      <p class="outcome__more">{frozen.close}</p>
+      {session.phone !== null && (
+        <UnlinkButton action={unlink.action} question={unlink} {...props} />
+      )}
     </div>
   );
 }
