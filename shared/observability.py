@@ -63,7 +63,7 @@ def configure_logging(settings: LogSettings, component: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    for noisy in ("uvicorn.access", "engineio", "socketio", "whatsmeow"):
+    for noisy in ("uvicorn.access", "engineio", "socketio", "whatsmeow", "httpx2"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

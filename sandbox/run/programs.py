@@ -66,9 +66,13 @@ def whatsapp_network(
     return replace(spec, announces=True)
 
 
-def salon_portal(settings: RunSettings, environment: Mapping[str, str]) -> ChildSpec:
-    arguments = {"--port": str(settings.portal_port), "--api-url": settings.api_url}
-    return _world("portal", "sandbox.salon_portal", arguments, environment)
+def yclients(settings: RunSettings, folder: Path, environment: Mapping[str, str]) -> ChildSpec:
+    arguments = {
+        "--port": str(settings.portal_port),
+        "--api-url": settings.api_url,
+        "--state": str(folder / "yclients.json"),
+    }
+    return _world("yclients", "sandbox.yclients", arguments, environment)
 
 
 def processes(environment: Mapping[str, str], client_library: str) -> list[ChildSpec]:

@@ -55,7 +55,7 @@ class Town:
             self._migrated_database(),
             self._redis(),
             self._network(environment),
-            self._portal(http, environment),
+            self._yclients(http, environment),
         )
         environment |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
         await asyncio.gather(
@@ -120,8 +120,8 @@ class Town:
                 await control.create_phone(DEMO_PHONE, "Телефон салона")
         return str(json.loads(network.first_line or b"{}")["client_library"])
 
-    async def _portal(self, http: httpx2.AsyncClient, environment: Mapping[str, str]) -> None:
-        spec = programs.salon_portal(self._settings, environment)
+    async def _yclients(self, http: httpx2.AsyncClient, environment: Mapping[str, str]) -> None:
+        spec = programs.yclients(self._settings, self._data.path, environment)
         is_ready = _answers(http, f"{self._settings.portal_url}/")
         await self._supervisor.start(spec, is_ready, WORLD_TIMEOUT_S)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sandbox.salon_portal.signature import Salon
+from sandbox.yclients.connections import Salon
 
 SALONS: Final = {
     salon.salon_id: salon

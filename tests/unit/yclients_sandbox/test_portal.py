@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from sandbox.salon_portal.app import build_app
-from sandbox.salon_portal.salons import SALONS
+from sandbox.yclients.app import build_app
+from sandbox.yclients.portal.salons import SALONS
 
 TOKEN = "partner-token-of-the-test"
 API = "http://127.0.0.1:3000"
@@ -19,7 +19,10 @@ API = "http://127.0.0.1:3000"
 
 @pytest.fixture
 def portal() -> TestClient:
-    return TestClient(build_app(API, TOKEN), base_url="http://127.0.0.1", follow_redirects=False)
+    app, world = build_app(API, TOKEN, 77)
+    for salon in SALONS.values():
+        world.connections.add(salon)
+    return TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
 
 
 @pytest.mark.parametrize("salon", SALONS.values(), ids=str)

@@ -5,36 +5,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
+from sandbox.yclients.connections import Salon
+
 REDIRECT_PATH: Final = "/auth/yclients/redirect"
-
-
-@dataclass(frozen=True)
-class Salon:
-    """A demo salon and the person who connects it. The numbers belong to nobody."""
-
-    salon_id: int
-    title: str
-    city: str
-    colour: str
-    owner_id: int
-    owner: str
-    phone: str
-    email: str
-
-    def user_data(self) -> dict[str, object]:
-        return {
-            "id": self.owner_id,
-            "name": self.owner,
-            "phone": self.phone,
-            "email": self.email,
-            "is_approved": True,
-            "avatar": "",
-            "salon_name": self.title,
-        }
 
 
 def redirect_url(api_url: str, partner_token: str, salon: Salon) -> str:

@@ -1,1 +1,0 @@
-"""A stand-in for the YClients marketplace: where an owner presses «Подключить»."""

@@ -1,0 +1,362 @@
+"""The YClients in the box, asked by the real client: every call, every quirk, every callback."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+import httpx2
+import pytest
+
+from api_service.yclients.client import Yclients
+from api_service.yclients.errors import AmbiguousError, NotSentError, RefusedError, YclientsError
+from api_service.yclients.models import ConnectionStatus, PaymentNotice
+from sandbox.yclients.control_client import ControlError, YclientsControl
+from sandbox.yclients.quirks import Operation, QuirkKind
+from tests.support.waiting import wait_until
+from tests.support.yclients import APPLICATION_ID, yclients_process
+from tests.support.yclients_parts import PARTNER_TOKEN, client_at
+
+HOOK: Final = "/hook/secret"
+
+
+@dataclass
+class Receiver:
+    """Stands where our API process stands: takes callbacks, answers 200."""
+
+    url: str
+    got: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def events(self) -> list[str]:
+        return [str(body.get("event")) for _, body in self.got]
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            taken.got.append((self.path, json.loads(body)))
+            self.send_response(200)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    taken = Receiver(f"http://127.0.0.1:{server.server_address[1]}")
+    serving = Thread(target=server.serve_forever, daemon=True)
+    serving.start()
+    yield taken
+    server.shutdown()
+    server.server_close()
+    serving.join(5)
+
+
+@pytest.fixture(scope="module")
+def box_url(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with yclients_process(receiver.url, tmp_path_factory.mktemp("box") / "log") as url:
+        yield url
+
+
+@pytest.fixture
+async def box(box_url: str, receiver: Receiver) -> AsyncIterator[YclientsControl]:
+    receiver.got.clear()
+    async with YclientsControl(box_url) as control:
+        await control.reset()
+        yield control
+
+
+@pytest.fixture
+async def client(box_url: str) -> AsyncIterator[Yclients]:
+    async with client_at(box_url) as bench:
+        yield bench.client
+
+
+@pytest.fixture
+async def salon(box: YclientsControl, request: pytest.FixtureRequest) -> int:
+    """A salon of this test's own, waiting for its connection."""
+    salon_id = 1 + abs(hash(request.node.nodeid)) % 1_000_000_000
+    await box.add_salon(salon_id, "Салон «Проба»")
+    await box.connect(salon_id)
+    return salon_id
+
+
+async def test_a_salon_is_connected_frozen_thawed_and_uninstalled(
+    box: YclientsControl, client: Yclients, salon: int
+) -> None:
+    assert (await client.connection(salon)).status is ConnectionStatus.PENDING
+    await client.activate(salon, "our key", ["https://svc.example/hook/secret"])
+    found = await client.connection(salon)
+    assert found.status is ConnectionStatus.ACTIVE
+    assert [change.status_to for change in found.logs] == ["pending", "active"]
+    await box.freeze(salon)
+    assert (await client.connection(salon)).status is ConnectionStatus.FREEZED
+    payment = PaymentNotice(
+        salon_id=salon,
+        payment_sum=990,
+        currency_iso="RUB",
+        payment_date=datetime(2026, 3, 1, 10),  # noqa: DTZ001 - YClients writes no zone
+        period_from=datetime(2026, 3, 1, 10),  # noqa: DTZ001 - as above
+        period_to=datetime(2026, 4, 1, 10),  # noqa: DTZ001 - as above
+    )
+    payment_id = await client.report_payment(payment)
+    thawed = await client.connection(salon)
+    assert thawed.status is ConnectionStatus.ACTIVE
+    assert [(paid.id, paid.payment_sum) for paid in thawed.payments] == [(payment_id, 990)]
+    await client.refund(payment_id)
+    assert (await client.connection(salon)).payments[0].is_refunded
+    await client.uninstall(salon)
+    with pytest.raises(RefusedError, match="not_installed"):
+        await client.connection(salon)
+
+
+async def test_what_an_activation_brings_is_kept(
+    box: YclientsControl, client: Yclients, salon: int
+) -> None:
+    await client.activate(salon, "our key", ["https://svc.example/hook/secret"])
+
+    there = await box.salon(salon)
+    assert (there.api_key, there.webhook_urls) == ("our key", ["https://svc.example/hook/secret"])
+    [call] = await box.calls(Operation.ACTIVATE, salon)
+    assert (call.status, call.body["api_key"]) == (301, "***")
+    assert "secret" not in json.dumps(call.body)
+
+
+async def test_the_other_calls_answer_as_documented(
+    box: YclientsControl, client: Yclients, salon: int
+) -> None:
+    await client.activate(salon, "key", [])
+
+    assert salon in [each.id for each in await client.connected_salons(1, 1000)]
+    assert "discount=10" in await client.payment_link(salon, 10)
+    [tariff] = await client.tariffs()
+    assert (tariff.id, tariff.options[0].overall_price) == (1, 990)
+    await client.add_discount([salon], 15)
+    await client.set_channel(salon, "whatsapp", available=True)
+    await client.set_short_names(salon, ["SALON"])
+    there = await box.salon(salon)
+    assert (there.discount, there.channels, there.short_names) == (
+        15,
+        {"whatsapp": True},
+        ["SALON"],
+    )
+
+
+async def test_a_second_activation_is_refused(client: Yclients, salon: int) -> None:
+    await client.activate(salon, "key", [])
+
+    with pytest.raises(RefusedError, match="already_installed"):
+        await client.activate(salon, "another", [])
+
+
+async def test_a_pending_connection_ends_by_itself(
+    box: YclientsControl, client: Yclients, salon: int
+) -> None:
+    await box.switch(pending_lifetime_s=0.001)
+    try:
+        with pytest.raises(RefusedError, match="not_installed"):
+            await client.connection(salon)
+    finally:
+        await box.switch(pending_lifetime_s=3600)
+
+
+QUIRKS: Final[list[tuple[QuirkKind, type[YclientsError], str]]] = [
+    (QuirkKind.HTML, AmbiguousError, "unreadable"),
+    (QuirkKind.REDIRECT_HTML, AmbiguousError, "unreadable"),
+    (QuirkKind.APPLICATION_UNKNOWN, RefusedError, "application_unknown"),
+    (QuirkKind.ALREADY_INSTALLED, RefusedError, "already_installed"),
+    (QuirkKind.NOT_INSTALLED, RefusedError, "not_installed"),
+    (QuirkKind.INVALID, RefusedError, "invalid"),
+    (QuirkKind.TOO_MANY, NotSentError, "rate_limited"),
+    (QuirkKind.SERVER_ERROR, AmbiguousError, "server_error"),
+    (QuirkKind.BAD_GATEWAY, AmbiguousError, "server_error"),
+    (QuirkKind.UNAVAILABLE, AmbiguousError, "server_error"),
+    (QuirkKind.SUCCESS_FALSE, RefusedError, "refused"),
+    (QuirkKind.SECOND_ENVELOPE, RefusedError, "unauthorized"),
+    (QuirkKind.RESET, AmbiguousError, "connection_lost"),
+]
+
+
+@pytest.mark.parametrize(("kind", "error", "reason"), QUIRKS)
+async def test_every_quirk_ends_a_call_in_its_way(
+    box: YclientsControl,
+    client: Yclients,
+    salon: int,
+    kind: QuirkKind,
+    error: type[YclientsError],
+    reason: str,
+) -> None:
+    await box.add_quirk(kind, Operation.UNINSTALL, salon_id=salon)
+
+    with pytest.raises(error) as caught:
+        await client.uninstall(salon)
+
+    assert caught.value.reason == reason
+    assert (await client.connection(salon)).status is ConnectionStatus.PENDING
+    [call] = await box.calls(Operation.UNINSTALL, salon)
+    assert call.quirk == kind
+
+
+async def test_a_hang_ends_with_the_callers_patience(
+    box: YclientsControl, box_url: str, salon: int
+) -> None:
+    await box.add_quirk(QuirkKind.HANG, salon_id=salon)
+    async with client_at(box_url, call_s=0.5) as impatient:
+        with pytest.raises(AmbiguousError, match="timeout"):
+            await impatient.client.uninstall(salon)
+
+
+async def test_what_was_cut_off_may_have_been_carried_out(
+    box: YclientsControl, client: Yclients, salon: int
+) -> None:
+    await box.add_quirk(QuirkKind.RESET, Operation.ACTIVATE, salon_id=salon, applied=True)
+
+    with pytest.raises(AmbiguousError, match="connection_lost"):
+        await client.activate(salon, "key", [])
+
+    assert (await box.salon(salon)).callbacks == 1
+    assert (await client.connection(salon)).status is ConnectionStatus.ACTIVE
+
+
+async def test_latency_delays_the_right_answer(
+    box: YclientsControl, client: Yclients, salon: int
+) -> None:
+    await box.add_quirk(QuirkKind.LATENCY, salon_id=salon, latency_ms=60)
+    started = asyncio.get_running_loop().time()
+
+    assert (await client.connection(salon)).status is ConnectionStatus.PENDING
+    assert asyncio.get_running_loop().time() - started >= 0.06
+
+
+GOOD: Final = {
+    "Authorization": f"Bearer {PARTNER_TOKEN}",
+    "Accept": "application/vnd.yclients.v2+json",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({}, 200),
+        ({"Authorization": ""}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": f"Basic {PARTNER_TOKEN}"}, 401),
+        ({"Accept": "application/json"}, 400),
+    ],
+)
+async def test_who_comes_in_wrongly_is_refused(
+    box_url: str, salon: int, changed: dict[str, str], status: int
+) -> None:
+    path = f"/marketplace/salon/{salon}/application/{APPLICATION_ID}"
+    async with httpx2.AsyncClient(base_url=box_url, headers={**GOOD, **changed}) as http:
+        assert (await http.get(path)).status_code == status
+
+
+async def test_wrong_paths_types_and_applications_are_refused(box_url: str, salon: int) -> None:
+    good = {"salon_id": salon, "application_id": APPLICATION_ID, "api_key": "key"}
+    path = "/marketplace/partner/callback/redirect"
+    async with httpx2.AsyncClient(base_url=box_url, headers=GOOD) as http:
+        assert (await http.post(f"/api/v1{path}", json=good)).status_code == 404
+        assert (await http.post(path, data={"salon_id": "1"})).status_code == 415
+        assert (await http.post(path, content=b"[", headers=JSON)).status_code == 400
+        wrong = await http.post(path, json={**good, "webhook_urls": "https://svc.example"})
+        assert (wrong.status_code, list(wrong.json()["meta"]["errors"])) == (422, ["webhook_urls"])
+        other = await http.post(path, json={**good, "application_id": 7})
+        assert (other.status_code, other.json()["meta"]["message"]) == (400, "Агрегатор не найден")
+
+
+JSON: Final = {"Content-Type": "application/json"}
+
+
+async def test_too_many_calls_are_refused_without_a_hint(
+    box: YclientsControl, box_url: str, salon: int
+) -> None:
+    path = f"/marketplace/salon/{salon}/application/{APPLICATION_ID}"
+    await box.switch(rate_limit=True)
+    try:
+        async with httpx2.AsyncClient(base_url=box_url, headers=GOOD) as http:
+            answers = await asyncio.gather(*(http.get(path) for _ in range(12)))
+    finally:
+        await box.switch(rate_limit=False)
+
+    assert {answer.status_code for answer in answers} == {200, 429}
+    assert all("retry-after" not in answer.headers for answer in answers)
+    assert (await box.stats()).most_in_a_second == 12
+
+
+async def test_callbacks_come_once_doubled_and_in_the_wrong_order(
+    box: YclientsControl, client: Yclients, receiver: Receiver, salon: int
+) -> None:
+    await client.activate(salon, "key", [f"{receiver.url}{HOOK}"])
+    await box.deliver(copies=2)
+    await box.freeze(salon)
+    await wait_until(lambda: receiver.events() == ["freeze", "freeze"], what="both have come")
+    path, body = receiver.got[0]
+    assert (path, body["salon_id"], body["application_id"]) == (
+        "/webhook/yclients",
+        salon,
+        APPLICATION_ID,
+    )
+    assert body["partner_token"] == PARTNER_TOKEN
+    receiver.got.clear()
+
+    await box.deliver(held=True)
+    await box.pay(salon)
+    await box.uninstall(salon)
+    assert await box.let_go() == 2
+
+    await wait_until(lambda: receiver.events() == ["uninstall", "payment"], what="swapped")
+    [*_, last] = await box.deliveries()
+    assert (last.event, last.status) == ("payment", 200)
+
+
+async def test_changed_records_are_told_to_the_address_of_the_activation(
+    box: YclientsControl, client: Yclients, receiver: Receiver, salon: int
+) -> None:
+    await client.activate(salon, "key", [f"{receiver.url}{HOOK}"])
+
+    await box.send_entity(salon, "record", 555, "update", {"id": 555})
+
+    await wait_until(lambda: receiver.got, what="it has come")
+    [(path, body)] = receiver.got
+    assert path == HOOK
+    assert body == {
+        "company_id": salon,
+        "resource": "record",
+        "resource_id": 555,
+        "status": "update",
+        "data": {"id": 555},
+    }
+
+
+async def test_an_unknown_salon_or_order_is_refused(box: YclientsControl) -> None:
+    with pytest.raises(ControlError, match="NOT_FOUND"):
+        await box.salon(999_999_999_9)
+    with pytest.raises(ControlError, match="BAD_REQUEST"):
+        await box.switch(pending_lifetime_s=-1)
+
+
+def test_connections_survive_a_restart(tmp_path: Path) -> None:
+    state = ("--state", str(tmp_path / "state.json"))
+    with yclients_process("http://127.0.0.1:9", tmp_path / "log", *state) as url:
+        asyncio.run(_press_connect(url))
+    with yclients_process("http://127.0.0.1:9", tmp_path / "log", *state) as url:
+        assert asyncio.run(_statuses(url)) == ["pending", "uninstalled", "uninstalled"]
+
+
+async def _press_connect(url: str) -> None:
+    async with YclientsControl(url) as control:
+        await control.connect(1001)
+
+
+async def _statuses(url: str) -> list[str]:
+    async with YclientsControl(url) as control:
+        return [salon.status.value for salon in await control.salons()]

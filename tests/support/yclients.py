@@ -1,0 +1,83 @@
+"""A YClients of the sandbox for tests: a process of its own, and its control client."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx2
+import pytest
+
+from sandbox.services.ports import free_port
+from sandbox.yclients.control_client import YclientsControl
+from tests.support.api import PARTNER_TOKEN
+from tests.support.waiting import block_until
+
+ROOT: Final = Path(__file__).parents[2]
+APPLICATION_ID: Final = 77
+START_TIMEOUT_S: Final = 20.0
+STOP_TIMEOUT_S: Final = 10.0
+
+
+@contextlib.contextmanager
+def yclients_process(api_url: str, log_path: Path, *arguments: str) -> Iterator[str]:
+    """Its URL. ``api_url``: where callbacks go. Its own limit of requests is off."""
+    port = free_port()
+    command = [sys.executable, "-m", "sandbox.yclients", "--port", str(port)]
+    environment = {
+        **os.environ,
+        "YCLIENTS_PARTNER_TOKEN": PARTNER_TOKEN,
+        "YCLIENTS_APP_ID": str(APPLICATION_ID),
+    }
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own command line
+            [*command, "--api-url", api_url, "--no-rate-limit", *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        block_until(lambda: _answers(process, url, log_path), START_TIMEOUT_S, "YClients answers")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(STOP_TIMEOUT_S)
+    assert "Traceback" not in log_path.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def yclients_port_of_api() -> int:
+    """Where the API process of the module is to listen, so that callbacks find it."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def yclients_url(
+    tmp_path_factory: pytest.TempPathFactory, yclients_port_of_api: int
+) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("yclients")
+    with yclients_process(f"http://127.0.0.1:{yclients_port_of_api}", folder / "log") as url:
+        yield url
+
+
+@pytest.fixture
+async def yclients(yclients_url: str) -> AsyncIterator[YclientsControl]:
+    """Without quirks and with an empty journal; salons of other tests are still there."""
+    async with YclientsControl(yclients_url) as control:
+        await control.reset()
+        yield control
+
+
+def _answers(process: subprocess.Popen[bytes], url: str, log_path: Path) -> bool:
+    if process.poll() is not None:
+        pytest.fail(f"YClients ended with {process.returncode}:\n{log_path.read_text('utf-8')}")
+    try:
+        return httpx2.get(f"{url}/control/stats", timeout=2, trust_env=False).is_success
+    except httpx2.TransportError:
+        return False
