@@ -28,10 +28,14 @@ class HalfLinks:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._begun_here: set[bytes] = set()
+        self._looked_back = False
 
     async def record(self, session_id: SessionId, qr_text: str) -> bytes:
         """Before a QR of a new connection is shown; the device's identity. Raises ValueError."""
         identity = identity_in_qr(qr_text)
+        if not self._looked_back:
+            self._begun_here.add(identity)
         await self._directory.record_attempt(identity, session_id)
         return identity
 
@@ -39,14 +43,31 @@ class HalfLinks:
         """The device that came of an attempt and that no salon has yet."""
         return (await self._unowned()).get(identity)
 
-    async def claim_all(self, *, min_age_s: float = OVER_S) -> list[SessionId]:
+    async def claim_left_behind(self) -> list[SessionId]:
+        """At the start: whoever was at work on an attempt of an earlier life is gone.
+
+        Postgres may answer late, and attempts of this life may have begun meanwhile: they are left.
+        Once it has worked, another call does nothing.
+        """
+        if self._looked_back:
+            return []
+        recorded = await self._directory.recorded_attempts(0)
+        left = [attempt for attempt in recorded if attempt.identity not in self._begun_here]
+        claimed = await self._claim_all(left)
+        self._looked_back = True
+        self._begun_here.clear()
+        return claimed
+
+    async def claim_over(self) -> list[SessionId]:
+        """Later: of attempts that are so old that they must be over."""
+        return await self._claim_all(await self._directory.recorded_attempts(OVER_S))
+
+    async def _claim_all(self, attempts: list[RecordedAttempt]) -> list[SessionId]:
         """Give every such device to its salon; the salons that got one.
 
-        At the start, with ``min_age_s`` 0: whoever was at work on an attempt is gone. Later only
-        attempts that must be over. A salon that has linked again meanwhile keeps what it has, and
-        the credentials of the other device are deleted.
+        A salon that has linked again meanwhile keeps what it has, and the credentials of the other
+        device are deleted.
         """
-        attempts = await self._directory.recorded_attempts(min_age_s)
         if not attempts:
             return []
         devices = await self._unowned()

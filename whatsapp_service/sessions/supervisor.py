@@ -135,8 +135,7 @@ class Supervisor:
 
     async def _claim_half_links(self) -> None:
         try:
-            for session_id in await self._services.half_links.claim_all():
-                self._session(session_id).recall()
+            self._recall(await self._services.half_links.claim_over())
         except StoreUnavailableError:
             _log.warning("half_links_not_claimed")
 
@@ -146,12 +145,17 @@ class Supervisor:
         task = self._tasks.pop(session.session_id)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+    def _recall(self, claimed: list[SessionId]) -> None:
+        """Also sessions that asked for their device before they had one."""
+        for session_id in claimed:
+            self._session(session_id).recall()
+
 
     async def _stored_sessions(self) -> list[StoredSession]:
         """Links that were cut in the middle are the salon's first."""
         while True:
             try:
-                await self._services.half_links.claim_all(min_age_s=0)
+                self._recall(await self._services.half_links.claim_left_behind())
                 return await self._services.directory.sessions_to_restore()
             except StoreUnavailableError:
                 _log.warning("restore_waits_for_postgres")
