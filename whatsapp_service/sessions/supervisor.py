@@ -29,6 +29,7 @@ RESTORE_WAIT_S: Final = 15.0
 RESTORE_JITTER_S: Final = 0.05
 SWEEP_S: Final = 30.0
 STORE_RETRY_S: Final = 5.0
+BUS_RETRY_S: Final = 5.0
 STOP_CONCURRENCY: Final = 50
 GIVE_UP_S: Final = 1.0
 
@@ -89,7 +90,12 @@ class Supervisor:
         Frozen ones are only told.
         """
         stored = await self._stored_sessions()
-        await self._end_orphans({session.session_id for session in stored})
+        async with asyncio.TaskGroup() as tasks:
+            orphans = self._end_orphans({session.session_id for session in stored})
+            tasks.create_task(orphans, name="orphans")
+            await self._restore_all(stored)
+
+    async def _restore_all(self, stored: list[StoredSession]) -> None:
         _log.info("restore_started", sessions=len(stored))
         _restoring.set(len(stored))
         async with asyncio.TaskGroup() as tasks:
@@ -139,17 +145,17 @@ class Supervisor:
         except StoreUnavailableError:
             _log.warning("half_links_not_claimed")
 
+    def _recall(self, claimed: list[SessionId]) -> None:
+        """Also sessions that asked for their device before they had one."""
+        for session_id in claimed:
+            self._session(session_id).recall()
+
     async def _retire(self, session: Session) -> None:
         del self._sessions[session.session_id]
         self._services.publisher.forget(session.session_id)
         task = self._tasks.pop(session.session_id)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    def _recall(self, claimed: list[SessionId]) -> None:
-        """Also sessions that asked for their device before they had one."""
-        for session_id in claimed:
-            self._session(session_id).recall()
-
 
     async def _stored_sessions(self) -> list[StoredSession]:
         """Links that were cut in the middle are the salon's first."""
@@ -165,15 +171,23 @@ class Supervisor:
         """A process that was killed left snapshots of attempts and connections it no longer has.
 
         Pages see at once that theirs has ended, and ask again. A salon whose thaw was recorded and
-        not told is told now.
+        not told is told now. Until Redis has told all of them.
         """
-        try:
-            async for snapshot in self._snapshots.all():
-                session_id = snapshot.company_id
-                if snapshot.status in _HELD and session_id not in stored:
-                    self._end_orphan(self._session(session_id), snapshot.status)
-        except BusError as error:
-            _log.warning("orphans_not_ended", error=type(error).__name__)
+        while True:
+            try:
+                await self._end_orphans_once(stored)
+            except BusError as error:
+                _log.warning("orphans_not_ended", error=type(error).__name__)
+                await asyncio.sleep(BUS_RETRY_S)
+            else:
+                return
+
+    async def _end_orphans_once(self, stored: set[SessionId]) -> None:
+        """Raises BusError."""
+        async for snapshot in self._snapshots.all():
+            session_id = snapshot.company_id
+            if snapshot.status in _HELD and session_id not in stored:
+                self._end_orphan(self._session(session_id), snapshot.status)
 
     def _end_orphan(self, session: Session, shown: SessionStatus) -> None:
         if session.state != State():
