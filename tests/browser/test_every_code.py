@@ -13,6 +13,7 @@ from api_service.realtime import payloads
 from api_service.realtime.payloads import Told
 from shared.errors import AppError, ErrorCode
 from shared.messages.status import Reason, SessionStatus
+from shared.texts import ACTIVATION_TEXTS
 from tests.browser.onboarding_page import OnboardingPage
 from tests.browser.scenes import QR_TEXT
 from tests.support.scripted_api import ScriptedApi
@@ -79,6 +80,20 @@ async def test_every_reason_of_a_failed_attempt_is_explained_with_a_way_on(
         await api.say("status", status="qr")
         await api.say_qr(f"after {reason}")
         await expect(notice, reason).to_have_count(0)
+
+
+async def test_every_step_of_an_activation_is_told_under_the_link(
+    api: ScriptedApi, desktop: OnboardingPage
+) -> None:
+    api.present = [("status", {"status": "connected", "phone": "79990000001"})]
+    await desktop.open()
+    await desktop.on_screen("connected")
+    line = desktop.page.locator(".activation")
+    for step in ACTIVATION_TEXTS:
+        message = await say(api, payloads.activation(step))
+        await expect(line, step).to_contain_text(message)
+        await expect(line, step).to_have_attribute("data-activation", step)
+        await desktop.shows("WhatsApp салона подключён")
 
 
 async def test_every_status_with_every_reason_has_a_screen(

@@ -10,7 +10,8 @@ from shared.messages.events import Logout, PairingCodeError
 from shared.messages.status import Reason, SessionStatus
 from tests.support.session_stage import JID, Stage, command
 from tests.support.waiting import wait_until
-from whatsapp_service.sessions import connection
+from whatsapp_service.gateway.linked_client import LinkedClient, LogOutFailedError
+from whatsapp_service.sessions import connection, unlink_desk
 from whatsapp_service.sessions.state import State
 
 PHONE = "79990000001"
@@ -89,6 +90,39 @@ async def test_an_unlinking_under_way_goes_on_and_leaves_the_salon_frozen(
     assert stage.heard.answers(asked) == [None]
     assert [told.reason for told in stage.heard.events(Logout)] == [Reason.UNLINKED]
     assert stage.session.state == frozen(None)
+    assert not stage.session.timers
+
+
+class Stubborn(LinkedClient):
+    """An open connection on which WhatsApp does not let the device go."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def log_out(self) -> None:
+        raise LogOutFailedError
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_a_frozen_salon_that_whatsapp_does_not_unlink_is_closed_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unlink_desk, "REOPEN_S", 0.01)
+    await stage.banned()
+    await stage.session.submit(command(Freeze))
+    client, asked = Stubborn(), command(Unlink)
+    stage.session.connection.client = client
+    unlinking = asyncio.create_task(stage.session.submit(asked))
+    await wait_until(lambda: stage.session.unlinking.wanted)
+
+    stage.session.post(stage.session.unlinking.on_opened)
+
+    await asyncio.wait_for(unlinking, 5)
+    assert stage.heard.answers(asked) == [ErrorCode.UNLINK_FAILED]
+    await wait_until(lambda: client.closed)
+    assert stage.session.state == frozen()
     assert not stage.session.timers
 
 
