@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from benchmarks import bus, crowd, idle, waits
+from benchmarks import bus, crowd, idle, limiter, redirects, waits
 from benchmarks.report import Figure, Report, say
 from benchmarks.world import World, whole_world
 
@@ -24,6 +24,8 @@ async def run(report: Report, *, quick: bool, chosen: set[str]) -> None:
             "waits": lambda: waits.measure(world, 5 if quick else 20),
             "idle": lambda: idle.measure(world, before),
             "crowd": lambda: crowd.measure(world),
+            "redirects": lambda: redirects.measure(world, 10 if quick else 60),
+            "limiter": lambda: limiter.measure(world, 20.0 if quick else 60.0),
         }
         for name, measure in measurements.items():
             if not chosen or name in chosen:
@@ -47,7 +49,9 @@ async def _replaced(world: World) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, nothing kept")
-    parser.add_argument("chosen", nargs="*", help="bus waits idle crowd; all by default, and kept")
+    parser.add_argument(
+        "chosen", nargs="*", help="bus waits idle crowd redirects limiter; all by default, and kept"
+    )
     arguments = parser.parse_args()
     quick, chosen = arguments.quick, set(arguments.chosen)
     report = Report("Figures", " ".join(["python -m benchmarks", *sys.argv[1:]]))

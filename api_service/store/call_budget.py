@@ -6,12 +6,15 @@ the arrival of its request there is some time, now more, now less.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from api_service.store.redis_clock import RedisClock
 from shared.bus import keys
 
 SECOND_MS: Final = 1_250
@@ -19,7 +22,7 @@ SECOND_MS: Final = 1_250
 LONG_SECOND_MS: Final = 1_600
 """…and within which only one more: requests would have to gain 0.6 s on others to be too many."""
 MINUTE_MS: Final = 60_500
-LATEST_S: Final = 0.25
+LATEST_S: Final = 0.2
 """A turn is good for so long."""
 FURTHEST_AHEAD_MS: Final = 180_000
 """No turn is ever given so far ahead: one that is there is of a clock that has been set back."""
@@ -57,8 +60,8 @@ if background then
   )
 end
 local wait = turn - now
-if wait > patience then return {0, wait} end
-if background and wait > 0 then return {1, wait} end
+if wait > patience then return {0, turn, now} end
+if background and wait > 0 then return {1, turn, now} end
 
 redis.call('LPUSH', turns, turn)
 redis.call('LTRIM', turns, 0, per_minute - 1)
@@ -68,7 +71,7 @@ if background then
   redis.call('LTRIM', background_turns, 0, per_minute - 1)
   redis.call('PEXPIRE', background_turns, wait + minute)
 end
-return {2, wait}
+return {2, turn, now}
 """
 _TOO_LATE: Final = 0
 _ASK_AGAIN: Final = 1
@@ -82,12 +85,22 @@ class BudgetPolicy:
     per_minute: int = 180
 
 
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """``turn_ms`` on Redis' clock: one that was given, or the next that there would be."""
+
+    given: int
+    turn_ms: int
+
+
 class CallBudget:
     """Raises redis.exceptions.RedisError."""
 
     def __init__(self, redis: Redis, policy: BudgetPolicy) -> None:
+        self._redis = redis
         self._script = redis.register_script(_SCRIPT)
         self._policy = policy
+        self._clock = RedisClock()
 
     async def turn(self, deadline: float, *, background: bool) -> float | None:
         """Return when it is this call's turn, or None at once when it would be after ``deadline``.
@@ -96,25 +109,51 @@ class CallBudget:
         which the turn is good: on the loop's clock. A background call takes a turn only when it is
         free now, and at most half of all: what an owner waits for never stands behind it.
         """
-        loop = asyncio.get_running_loop()
         while True:
-            asked = loop.time()
-            patience_s = max(0.0, deadline - asked)
-            given, wait_s = await self._take(patience_s, background=background)
-            if given == _TOO_LATE:
+            reply = await self._ask(deadline, background=background)
+            if reply.given == _TOO_LATE:
                 return None
-            await asyncio.sleep(wait_s)
-            good_until = asked + wait_s + LATEST_S
-            if given != _ASK_AGAIN and loop.time() <= good_until:
+            if reply.given == _ASK_AGAIN:
+                await self._sleep_until(reply.turn_ms)
+                continue
+            good_until = await self._wait_for(reply.turn_ms, background=background)
+            if good_until is not None:
                 return good_until
 
-    async def _take(self, patience_s: float, *, background: bool) -> tuple[int, float]:
-        policy = self._policy
-        call = cast("Callable[..., Awaitable[tuple[int, int]]]", self._script)
-        given, wait_ms = await call(
+    async def _wait_for(self, turn_ms: int, *, background: bool) -> float | None:
+        """Until when the turn is good; None when it was missed. What is not used is given back."""
+        used = False
+        try:
+            await self._sleep_until(turn_ms)
+            now = asyncio.get_running_loop().time()
+            good_until = self._clock.span(turn_ms / 1000, now)[0] + LATEST_S
+            used = now <= good_until
+        finally:
+            if not used:
+                await self._give_back(turn_ms, background=background)
+        return good_until if used else None
+
+    async def _sleep_until(self, turn_ms: int) -> None:
+        """Never less: what is known of Redis' clock may have changed meanwhile."""
+        loop = asyncio.get_running_loop()
+        while (left_s := self._clock.span(turn_ms / 1000, loop.time())[1] - loop.time()) > 0:  # noqa: ASYNC110 - a clock is waited for
+            await asyncio.sleep(left_s)
+
+    async def _give_back(self, turn_ms: int, *, background: bool) -> None:
+        """It does not count any more. If Redis is away, or has forgotten it, nothing is lost."""
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.lrem(keys.YCLIENTS_TURNS, 1, str(turn_ms))
+            if background:
+                await self._redis.lrem(keys.YCLIENTS_BACKGROUND_TURNS, 1, str(turn_ms))
+
+    async def _ask(self, deadline: float, *, background: bool) -> _Reply:
+        loop, policy = asyncio.get_running_loop(), self._policy
+        call = cast("Callable[..., Awaitable[tuple[int, int, int]]]", self._script)
+        asked = loop.time()
+        given, turn_ms, said_ms = await call(
             keys=[keys.YCLIENTS_TURNS, keys.YCLIENTS_BACKGROUND_TURNS],
             args=[
-                round(patience_s * 1000),
+                round(max(0.0, deadline - asked) * 1000),
                 int(background),
                 policy.per_second,
                 policy.per_minute,
@@ -124,4 +163,5 @@ class CallBudget:
                 FURTHEST_AHEAD_MS,
             ],
         )
-        return given, wait_ms / 1000
+        self._clock.read(said_ms / 1000, asked, loop.time())
+        return _Reply(given, turn_ms)

@@ -53,22 +53,21 @@ async def test_the_first_turns_are_free_and_the_next_ones_are_spread(budget: Cal
     assert max(moments) - started < 12 / 3
 
 
-async def test_turns_are_given_in_the_order_in_which_they_are_asked_for(
-    budget: CallBudget,
-) -> None:
+async def test_turns_are_given_in_the_order_in_which_they_are_asked_for(redis: Redis) -> None:
+    budgets = [CallBudget(redis, BudgetPolicy(per_second=1)) for _ in range(3)]
     came: list[int] = []
 
     async def call(number: int) -> None:
-        await budget.turn(now() + 10, background=False)
+        await budgets[number].turn(now() + 10, background=False)
         came.append(number)
 
     tasks = []
-    for number in range(8):
+    for number in range(3):
         tasks.append(asyncio.create_task(call(number)))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
     await asyncio.gather(*tasks)
 
-    assert came == sorted(came)
+    assert came == [0, 1, 2]
 
 
 async def test_who_cannot_wait_takes_nothing_and_knows_at_once(
@@ -81,6 +80,37 @@ async def test_who_cannot_wait_takes_nothing_and_knows_at_once(
 
     assert now() - started < 0.3
     assert await redis.llen(keys.YCLIENTS_TURNS) == 4
+
+
+async def test_who_gives_up_gives_the_turn_back(budget: CallBudget, redis: Redis) -> None:
+    await asyncio.gather(*(taken(budget, 1) for _ in range(4)))
+    waiting = [
+        asyncio.create_task(taken(budget, 10, background=background))
+        for background in (False, False, True)
+    ]
+    await asyncio.sleep(0.1)
+    assert await redis.llen(keys.YCLIENTS_TURNS) == 6
+
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert await redis.llen(keys.YCLIENTS_TURNS) == 4
+    assert all(task.cancelled() for task in waiting)
+
+
+async def test_a_turn_that_was_missed_is_taken_anew(budget: CallBudget, redis: Redis) -> None:
+    await asyncio.gather(*(taken(budget, 1) for _ in range(4)))
+    waiting = asyncio.create_task(taken(budget, 10))
+    await asyncio.sleep(0.1)
+    started = now()
+
+    time.sleep(1.25 + LATEST_S)  # noqa: ASYNC251 - a process that is busy with something else
+    came = await waiting
+
+    assert came is not None
+    assert came - started < 1.25 + LATEST_S + 0.5
+    assert await redis.llen(keys.YCLIENTS_TURNS) == 5
 
 
 async def test_a_free_turn_is_given_even_at_the_deadline(budget: CallBudget) -> None:

@@ -268,6 +268,16 @@ async def test_a_question_is_asked_four_times_and_no_more(yclients: ScriptedYcli
     assert len(bench.budget.turns) == 4
 
 
+async def test_while_a_person_waits_it_is_asked_twice_at_most(yclients: ScriptedYclients) -> None:
+    yclients.will(answer(500))
+
+    async with client_at(yclients.url) as bench:
+        error = await end_of(bench.client.connection(1001, timeout_s=2.5))
+
+    assert error.reason == "server_error"
+    assert len(yclients.asked) == 2
+
+
 async def test_a_refused_question_is_not_asked_again(yclients: ScriptedYclients) -> None:
     yclients.will(refusal(404, "Не найдено"))
 
