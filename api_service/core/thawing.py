@@ -9,6 +9,7 @@ from api_service.core.orders import carried_out
 from shared.bus.connection import BusError
 from shared.clock import now_ms
 from shared.company_id import SessionId
+from shared.errors import AppError
 from shared.messages.commands import Thaw
 from shared.messages.envelope import new_id
 
@@ -32,7 +33,7 @@ class Thawing:
         )
         try:
             result = await carried_out(self._line, command, DEADLINE_S)
-        except (BusError, OSError, TimeoutError) as error:
+        except (AppError, BusError, OSError, TimeoutError) as error:
             _log.warning("thaw_not_answered", company_id=session_id, error=type(error).__name__)
             return False
         return result.success

@@ -9,7 +9,13 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api_service.store.call_budget import LATEST_S, BudgetPolicy, CallBudget
+from api_service.store.call_budget import (
+    LATEST_S,
+    LONG_SECOND_MS,
+    SECOND_MS,
+    BudgetPolicy,
+    CallBudget,
+)
 from shared.bus import keys
 from shared.bus.connection import connect_redis
 
@@ -41,16 +47,22 @@ def most_within(moments: list[float], window_s: float) -> int:
     return max(sum(1 for other in ends if start <= other < start + window_s) for start in ends)
 
 
-async def test_the_first_turns_are_free_and_the_next_ones_are_spread(budget: CallBudget) -> None:
-    started = now()
+def pairwise_apart(turns: list[int], apart: int) -> list[tuple[int, int]]:
+    return list(zip(turns, turns[apart:], strict=False))
 
-    turns = await asyncio.gather(*(taken(budget, 10) for _ in range(12)))
 
-    moments = [turn for turn in turns if turn is not None]
-    assert len(moments) == 12
-    assert most_within(moments, 1.0) <= 4
-    assert sum(1 for moment in moments if moment - started < 0.2) == 4
-    assert max(moments) - started < 12 / 3
+async def test_the_first_turns_are_free_and_the_next_ones_are_spread(
+    budget: CallBudget, redis: Redis
+) -> None:
+    came = await asyncio.gather(*(taken(budget, 10) for _ in range(9)))
+
+    assert None not in came
+    turns = sorted(int(turn) for turn in await redis.lrange(keys.YCLIENTS_TURNS, 0, -1))
+    assert len(turns) == 9
+    assert turns[3] - turns[0] < SECOND_MS
+    assert all(fifth - first >= SECOND_MS for first, fifth in pairwise_apart(turns, 4))
+    assert all(sixth - first >= LONG_SECOND_MS for first, sixth in pairwise_apart(turns, 5))
+    assert turns[8] - turns[0] <= 3_200
 
 
 async def test_turns_are_given_in_the_order_in_which_they_are_asked_for(redis: Redis) -> None:
@@ -76,9 +88,9 @@ async def test_who_cannot_wait_takes_nothing_and_knows_at_once(
     await asyncio.gather(*(taken(budget, 1) for _ in range(4)))
     started = now()
 
-    assert await taken(budget, 0.5) is None
+    assert await taken(budget, 1.0) is None
 
-    assert now() - started < 0.3
+    assert now() - started < 1.0
     assert await redis.llen(keys.YCLIENTS_TURNS) == 4
 
 
@@ -136,7 +148,7 @@ async def test_background_calls_leave_half_to_those_for_whom_somebody_waits(
     owner = [await taken(budget, 2) for _ in range(2)]
 
     assert all(owner)
-    assert now() - started < 0.2
+    assert now() - started < 1.0
     moments = [turn for turn in await asyncio.gather(*background) if turn is not None]
     assert 2 <= len(moments) <= 4
     assert most_within(moments, 1.0) <= 2

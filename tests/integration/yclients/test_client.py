@@ -307,12 +307,12 @@ async def test_a_hang_is_ambiguous_and_ends_in_time(yclients: ScriptedYclients) 
     yclients.will(hang)
     started = asyncio.get_running_loop().time()
 
-    async with client_at(yclients.url, call_s=0.3) as bench:
+    async with client_at(yclients.url, call_s=1.0) as bench:
         for call in (bench.client.activate(1001, "key", []), bench.client.connection(1001)):
             error = await end_of(call)
             assert (type(error), error.reason) == (AmbiguousError, "timeout")
 
-    assert asyncio.get_running_loop().time() - started < 2
+    assert asyncio.get_running_loop().time() - started < 4
     assert bench.breaker.told == ["withdrew", "withdrew"]
 
 
