@@ -27,6 +27,7 @@ from api_service.core.outcomes import Outcomes
 from api_service.core.owners import Owners
 from api_service.core.qr_linking import QrLinking
 from api_service.core.registration import Registrar
+from api_service.core.session_orders import SessionOrders
 from api_service.core.session_report import SessionReport
 from api_service.core.standing import Standing
 from api_service.core.thawing import Thawing
@@ -138,6 +139,7 @@ class _Parts:
 
         self.unlinking = Unlinking(line)
         self.thawing = Thawing(line)
+        self.orders = SessionOrders(line)
 
     def _reach_yclients(self) -> None:
         settings = self.settings

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from api_service.core.claims import ClaimLostError
 from api_service.core.hook_address import hook_url, new_secret
 from api_service.core.vault import Vault
 from api_service.store.activations import Claim, IntegrationStatus, Ledger, Settlement
@@ -53,10 +54,6 @@ class Marketplace(Protocol):
     async def activate(
         self, salon_id: SalonId, api_key: str, webhook_urls: Sequence[str]
     ) -> None: ...
-
-
-class ClaimLostError(Exception):
-    """Somebody else decides about this salon now: it was uninstalled, or connected anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,17 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Final
 
 import structlog
 from prometheus_client import Counter, Gauge
 
-from api_service.core.activation import Activation, ClaimLostError
+from api_service.core.activation import Activation
+from api_service.core.claims import ClaimLostError, while_held
 from api_service.store.activations import (
     CLAIM_S,
-    Claim,
     IntegrationStatus,
     Ledger,
     Settlement,
@@ -143,7 +143,9 @@ class Activations:
         await self._announce(salon_id, IntegrationStatus.ACTIVATING)
         activation = self._of_ledger(ledger)
         how = activation.leave_to_operator if self._skip_callback else activation.carry_out
-        settlement = await _while_held(ledger, claim, how(claim))
+        settlement = await while_held(
+            lambda: ledger.renew(claim), RENEW_EVERY_S, how(claim)
+        )
         _note(salon_id, ledger, settlement)
         await self._announce(salon_id, settlement.status)
         return settlement
@@ -154,36 +156,6 @@ class Activations:
         for task in attempts:
             task.cancel()
         await asyncio.gather(*attempts, return_exceptions=True)
-
-
-async def _while_held(
-    ledger: Ledger, claim: Claim, work: Coroutine[Any, Any, Settlement]
-) -> Settlement:
-    """Keeps the claim meanwhile; as soon as it is lost, the work ends by ClaimLostError."""
-    working = asyncio.create_task(work, name=f"activation of {claim.salon_id}")
-    renewing = asyncio.create_task(_renew(ledger, claim), name=f"claim of {claim.salon_id}")
-    try:
-        await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            renewing.result()
-        return working.result()
-    finally:
-        working.cancel()
-        renewing.cancel()
-        await asyncio.gather(working, renewing, return_exceptions=True)
-
-
-async def _renew(ledger: Ledger, claim: Claim) -> NoReturn:
-    """While Postgres is away nothing is known: the claim's own end decides then."""
-    while True:
-        await asyncio.sleep(RENEW_EVERY_S)
-        try:
-            kept = await ledger.renew(claim)
-        except DatabaseError as error:
-            _log.warning("activation_claim_not_renewed", error=type(error).__name__)
-            continue
-        if not kept:
-            raise ClaimLostError
 
 
 def _note(salon_id: SalonId, ledger: Ledger, settlement: Settlement) -> None:

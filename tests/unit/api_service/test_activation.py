@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from api_service.core.activation import Activation, ClaimLostError
+from api_service.core.activation import Activation
+from api_service.core.claims import ClaimLostError
 from api_service.core.vault import Vault
 from api_service.store.activations import Claim, IntegrationStatus, Settlement
 from api_service.yclients.errors import (
