@@ -33,6 +33,7 @@ from api_service.core.standing import Standing
 from api_service.core.thawing import Thawing
 from api_service.core.tokens import Tokens
 from api_service.core.unlinking import Unlinking
+from api_service.incoming_parts import IncomingParts
 from api_service.realtime.activation_board import ActivationBoard
 from api_service.realtime.connections import Connections
 from api_service.realtime.gate import Gate
@@ -111,6 +112,9 @@ class _Parts:
         self._reach_yclients()
         self.activation = ActivationParts(
             settings, self.database, self.redis, self.snapshots, self.yclients
+        )
+        self.incoming = IncomingParts(
+            settings, self.database, self.redis, self.yclients, self.orders, self.limits
         )
         self._connect_pages()
         self.sessions = SessionReport(self.snapshots)
@@ -200,6 +204,7 @@ class _Parts:
             *Redirect(registrar, pages).routes,
             *Onboarding(self.tokens, pages).routes,
             *LinkingApi(self.tokens, self.qr_linking, self.snapshots, self.standing).routes,
+            *self.incoming.routes,
             *ActivationApi(self.activation.requests).routes,
             *HealthRoutes(self.checks, self.round_trips, self.sessions).routes,
             *MarketplaceHealth(settings, self.checks, self.qr_breaker).routes,
@@ -226,6 +231,11 @@ class _Parts:
             "activations_in_hand",
             "Activations that this process is making",
             lambda: self.activation.activations.at_work,
+        )
+        inventory.add(
+            "webhooks_in_hand",
+            "Notifications that this process is carrying out",
+            lambda: self.incoming.queue.at_work,
         )
         inventory.add(
             "links_unrecorded",
@@ -257,6 +267,7 @@ class _Parts:
         self.tasks.start(self.activation_news.run(), "activation news")
         self.tasks.start(self.owners.run(self._owners_changed), "owners")
         self.activation.start(self.tasks)
+        self.incoming.start(self.tasks)
         self.tasks.start(IdleSockets(self.sockets).run(), "idle sockets")
         _log.info("api_started")
         try:

@@ -28,6 +28,8 @@ def limit_policy(settings: ApiSettings) -> LimitPolicy:
         codes_per_number_per_10_minutes=settings.codes_per_number_per_10_minutes,
         codes_per_salon_per_hour=settings.codes_per_salon_per_hour,
         admin_requests_per_minute=settings.admin_requests_per_minute,
+        webhooks_per_salon_per_minute=settings.webhooks_per_salon_per_minute,
+        collected_per_address_per_minute=settings.collected_per_address_per_minute,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from psycopg import AsyncConnection, Error, ProgrammingError
+from psycopg import AsyncConnection, DataError, Error, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import DeadlockDetected, SerializationFailure
 from psycopg.rows import dict_row
@@ -25,6 +25,8 @@ Connection = AsyncConnection[Row]
 Pool = AsyncConnectionPool[Connection]
 DatabaseError = Error
 """What every call into the database may raise; PoolTimeout is one of its kinds."""
+UnstorableError = DataError
+"""Of these kinds, the one that will not go away: what was to be stored cannot be."""
 
 __all__ = [
     "Connection",
@@ -32,6 +34,7 @@ __all__ = [
     "Pool",
     "PoolTimeout",
     "Row",
+    "UnstorableError",
     "in_transaction",
     "load_queries",
     "make_pool",

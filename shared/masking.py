@@ -31,6 +31,7 @@ _SECRETS: Final = (
         r"\1<masked>",
     ),
     (re.compile(r"(\b\w{1,20}://)[^/\s\"']+@"), r"\1<masked>@"),
+    (re.compile(r"(/webhook/yclients/hook/\d{1,15}/)[^/\s\"'?]+"), r"\1<masked>"),
     (
         re.compile(
             rf"(?<!\w)(?<![0-9a-f]-)(?:{_CODE_HALF}-{_CODE_HALF}"

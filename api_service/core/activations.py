@@ -143,9 +143,7 @@ class Activations:
         await self._announce(salon_id, IntegrationStatus.ACTIVATING)
         activation = self._of_ledger(ledger)
         how = activation.leave_to_operator if self._skip_callback else activation.carry_out
-        settlement = await while_held(
-            lambda: ledger.renew(claim), RENEW_EVERY_S, how(claim)
-        )
+        settlement = await while_held(lambda: ledger.renew(claim), RENEW_EVERY_S, how(claim))
         _note(salon_id, ledger, settlement)
         await self._announce(salon_id, settlement.status)
         return settlement

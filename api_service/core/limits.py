@@ -14,7 +14,7 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from shared.company_id import SessionId
+from shared.company_id import SalonId, SessionId
 from shared.errors import AppError, ErrorCode
 from shared.phone import PhoneNumber
 
@@ -28,6 +28,8 @@ class LimitPolicy:
     codes_per_number_per_10_minutes: int = 3
     codes_per_salon_per_hour: int = 10
     admin_requests_per_minute: int = 100
+    webhooks_per_salon_per_minute: int = 10
+    collected_per_address_per_minute: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ class Limits:
         )
         self._by_admin = RateLimitItemPerMinute(policy.admin_requests_per_minute, 1, "admin")
         self._by_salon = RateLimitItemPerHour(policy.codes_per_salon_per_hour, 1, "salon")
+        self._webhooks = RateLimitItemPerMinute(policy.webhooks_per_salon_per_minute, 1, "webhook")
+        self._collected = RateLimitItemPerMinute(
+            policy.collected_per_address_per_minute, 1, "collected"
+        )
 
     async def admit_connection_from(self, address: str) -> None:
         """Count a connection. Raises AppError(TOO_MANY_CONNECTIONS, retry_after)."""
@@ -75,6 +81,14 @@ class Limits:
         return Allowance(
             admitted, self._by_admin.amount, window.remaining, math.ceil(window.reset_time)
         )
+
+    async def admit_webhook(self, salon_id: SalonId) -> bool:
+        """Count a lifecycle notification; whether it may be done at once."""
+        return await self._limiter.hit(self._webhooks, self.name_of(str(salon_id)))
+
+    async def admit_collected(self, address: str) -> bool:
+        """Count an unknown notification; whether it may be kept."""
+        return await self._limiter.hit(self._collected, self.name_of(address))
 
     async def require_code_allowed(self, session_id: SessionId, phone: PhoneNumber) -> None:
         """Counts nothing. Raises AppError(RATE_LIMITED, retry_after)."""

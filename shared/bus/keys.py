@@ -68,6 +68,20 @@ YCLIENTS_BACKGROUND_TURNS: Final = "marketplace:yclients:turns:background"
 """Those of them that nobody waits for."""
 
 
+WEBHOOKS_KEPT: Final = "marketplace:webhooks:kept"
+"""Stream of lifecycle notifications that came while Postgres did not answer."""
+HINTS_KEPT: Final = "marketplace:hints:kept"
+"""Stream of entity webhooks that came while Postgres did not answer."""
+
+WEBHOOKS_KEPT_MAX_LENGTH: Final = 20_000
+HINTS_KEPT_MAX_LENGTH: Final = 50_000
+
+
+def webhook_done(idempotency_key: str) -> str:
+    """There while a lifecycle notification is known: a copy of it need not be written."""
+    return f"marketplace:webhook:{idempotency_key}"
+
+
 def rate_limit_prefix() -> str:
     """`limits` appends the limit's own name and subject."""
     return "marketplace:limit"

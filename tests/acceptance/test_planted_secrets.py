@@ -1,6 +1,7 @@
 """Nothing secret leaves a process: secrets are planted everywhere, then all output is searched."""
 
 import contextlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ PROXY_LOGIN = Credentials("planted-user@proxy", "planted:/@ proxy-password")
 BY_QR, BY_CODE, OWNER = "79990000001", "79990000002", "79990000077"
 NAME, EMAIL = "Planted Ownername", "planted.owner@salon.example"
 SALON, OTHER_SALON = 1001, 1002
+HOOK_SECRET = "planted-hook-secret-0123456789ab"
 
 
 @dataclass
@@ -123,6 +125,7 @@ def settings_of(whatsapp: WhatsApp) -> list[Planted]:
         planted.number("owner's phone", OWNER),
         planted.secret("owner's name", NAME),
         planted.secret("owner's e-mail", EMAIL),
+        planted.secret("secret of a hook's address", HOOK_SECRET),
     ]
 
 
@@ -180,6 +183,10 @@ async def bring_bad_input(system: System, token: str) -> None:
         for given in (ADMIN_TOKEN, f"{ADMIN_TOKEN}x"):
             admin = {"Authorization": f"Bearer {given}"}
             await http.get("/marketplace/admin/circuit-breaker/stats", headers=admin)
+        for body in bad_notifications():
+            await http.post("/webhook/yclients", content=body)
+            await http.post("/webhook/yclients/collector", content=body)
+            await http.post(f"/webhook/yclients/hook/{SALON}/{HOOK_SECRET}", content=body)
         for path in (broken, f"+{OWNER}", f"company_{OWNER}x"):
             await http.get(f"/marketplace/api/status/{path}", headers=headers)
             await http.get(f"/health/company/{path}")
@@ -200,6 +207,20 @@ async def bring_bad_input(system: System, token: str) -> None:
         for channel in ("whatsapp:events", "whatsapp:health"):
             await system.whatsapp.bus.redis.publish(channel, message)
         await system.whatsapp.bus.redis.xadd("whatsapp:commands", {"command": message})
+
+
+def bad_notifications() -> list[str]:
+    told = {"partner_token": PARTNER_TOKEN, "client": {"phone": f"+{OWNER}", "email": EMAIL}}
+    return [
+        json.dumps(body)
+        for body in (
+            {**told, "event": f"odd {OWNER}", "salon_id": 2002},
+            {**told, "event": "freeze", "salon_id": OWNER * 2},
+            {**told, "event": "uninstall", "salon_id": 2002, "partner_token": f"{PARTNER_TOKEN}x"},
+            {**told, "resource": "client", "resource_id": 7, "company_id": SALON},
+            [PARTNER_TOKEN, OWNER],
+        )
+    ]
 
 
 async def link_by_qr(system: System, token: str) -> None:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from api_service.__main__ import uvicorn_config
 from api_service.app import Application, build_app
 from api_service.core.tokens import Tokens
+from api_service.core.vault import Vault
 from api_service.settings import ApiSettings
 from shared.company_id import CompanyId, SalonId
 from shared.http_server import Server, listen
@@ -99,3 +100,8 @@ async def running_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
 def _port_of(listener: socket.socket) -> int:
     port: int = listener.getsockname()[1]
     return port
+
+
+def sealed(secret: str) -> str:
+    """As the database keeps it."""
+    return Vault([SecretStr(ENCRYPTION_KEY)]).seal(secret)

@@ -30,6 +30,7 @@ SECRETS = [
     'password="pa55word"',
     '{"token":"pa55word"}',
     "redis://pa55word@cache/0",
+    "/webhook/yclients/hook/1001/pa55word",
     "x.79990000001",
     "call:79990000001.",
     "company_1001_79990000001",

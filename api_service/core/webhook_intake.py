@@ -1,0 +1,200 @@
+"""Takes a lifecycle notification so that it is lost by nothing, and answers at once.
+
+The unique row in Postgres decides whether it is new. The mark in Redis is set after it and only
+saves a write. When Postgres does not answer in time, a bounded stream in Redis keeps it.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, NoReturn, Protocol, TypeVar
+
+import structlog
+from prometheus_client import Counter
+
+from api_service.core.notifications import UNINSTALL, WITH_EFFECT, Notification
+from api_service.store.kept_notifications import KeptNotifications
+from api_service.store.webhook_marks import WebhookMarks
+from api_service.store.webhooks import (
+    Received,
+    installation_at,
+    present_installation,
+    receive_webhook,
+)
+from shared.bus.connection import BusError
+from shared.company_id import SalonId
+from shared.db import DatabaseError, Pool, within
+from shared.errors import AppError, ErrorCode
+from shared.messages.envelope import new_id
+
+_log = structlog.get_logger(__name__)
+_received = Counter(
+    "webhooks_received_total", "Lifecycle notifications, by what became of them", ["event", "how"]
+)
+
+STORE_S: Final = 0.12
+"""Of the 200 ms in which YClients is answered."""
+GLANCE_S: Final = 0.03
+"""For a look into Redis that only saves work."""
+KEEP_S: Final = 0.5
+"""For the last resort: better a late answer than a lost notification."""
+LATER_S: Final = 60.0
+"""What is over the limit is done when the minute is over."""
+
+
+T = TypeVar("T")
+
+
+class WebhookLimit(Protocol):
+    async def admit_webhook(self, salon_id: SalonId) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """``skipped``: as the answer says it; ``rate_limited`` is done all the same, later."""
+
+    webhook_id: str
+    skipped: str | None = None
+
+
+class WebhookIntake:
+    """``on_new`` is called when there is something to do now."""
+
+    def __init__(
+        self,
+        database: Pool,
+        marks: WebhookMarks,
+        kept: KeptNotifications,
+        limit: WebhookLimit,
+        on_new: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._marks = marks
+        self._kept = kept
+        self._limit = limit
+        self._on_new = on_new
+
+    async def receive(self, notification: Notification) -> Receipt:
+        """Raises AppError(SERVICE_UNAVAILABLE) when neither Postgres nor Redis can take it."""
+        webhook_id, received_at = new_id(), datetime.now(UTC)
+        try:
+            receipt = await within(STORE_S, self._store(notification, webhook_id, received_at))
+        except (DatabaseError, TimeoutError) as error:
+            _log.warning("webhook_not_stored", error=type(error).__name__)
+            await self._keep(notification, webhook_id, received_at)
+            receipt = Receipt(webhook_id)
+            self._note(notification, "kept")
+            return receipt
+        self._note(notification, receipt.skipped or "stored")
+        if receipt.skipped is None:
+            self._on_new()
+        return receipt
+
+    async def store_kept(self, text: str) -> None:
+        """What was kept when Postgres was away; any number of times.
+
+        Raises what the database raises, and ValueError for what none of us has written.
+        """
+        fields = json.loads(text)
+        notification = Notification(
+            SalonId(int(fields["salon_id"])), str(fields["event_type"]), dict(fields["payload"])
+        )
+        received_at = datetime.fromisoformat(fields["received_at"])
+        async with self._database.connection() as connection:
+            installation = await installation_at(connection, notification.salon_id, received_at)
+            received = _row(notification, fields["webhook_id"], received_at, installation)
+            known = await receive_webhook(connection, received)
+        self._note(notification, "duplicate" if known else "stored_later")
+        self._on_new()
+
+    async def _store(
+        self, notification: Notification, webhook_id: str, received_at: datetime
+    ) -> Receipt:
+        async with self._database.connection() as connection:
+            installation = await present_installation(connection, notification.salon_id)
+        received = _row(notification, webhook_id, received_at, installation)
+        known = await _glance(lambda: self._marks.known_as(received.idempotency_key))
+        if known is not None:
+            return Receipt(known, "duplicate")
+        limited = not await self._admitted(notification)
+        if limited:
+            received = replace(received, delay_s=LATER_S)
+        async with self._database.connection() as connection:
+            known = await receive_webhook(connection, received)
+        await _glance(lambda: self._marks.remember(received.idempotency_key, known or webhook_id))
+        if known is not None:
+            return Receipt(known, "duplicate")
+        return Receipt(webhook_id, "rate_limited" if limited else None)
+
+    async def _admitted(self, notification: Notification) -> bool:
+        """While Redis is away everything is."""
+        if notification.event_type == UNINSTALL:
+            return True
+        admitted = await _glance(lambda: self._limit.admit_webhook(notification.salon_id))
+        return admitted is not False
+
+    async def _keep(
+        self, notification: Notification, webhook_id: str, received_at: datetime
+    ) -> None:
+        text = json.dumps(
+            {
+                "webhook_id": webhook_id,
+                "salon_id": notification.salon_id,
+                "event_type": notification.event_type,
+                "payload": notification.payload,
+                "received_at": received_at.isoformat(),
+            }
+        )
+        try:
+            async with asyncio.timeout(KEEP_S):
+                kept = await self._kept.keep(text)
+        except (BusError, OSError, TimeoutError) as error:
+            self._lost(notification, type(error).__name__)
+        if not kept:
+            self._lost(notification, "full")
+
+    def _lost(self, notification: Notification, why: str) -> NoReturn:
+        self._note(notification, "refused")
+        _log.error(
+            "webhook_refused",
+            salon_id=notification.salon_id,
+            event_type=notification.event_type,
+            error=why,
+        )
+        raise AppError(ErrorCode.SERVICE_UNAVAILABLE)
+
+    def _note(self, notification: Notification, how: str) -> None:
+        event = notification.event_type if notification.event_type in WITH_EFFECT else "unknown"
+        _received.labels(event=event, how=how).inc()
+        _log.info(
+            "webhook_received",
+            salon_id=notification.salon_id,
+            event_type=notification.event_type,
+            how=how,
+        )
+
+
+async def _glance(look: Callable[[], Awaitable[T]]) -> T | None:
+    try:
+        async with asyncio.timeout(GLANCE_S):
+            return await look()
+    except (BusError, OSError, TimeoutError) as error:
+        _log.warning("webhook_glance_failed", error=type(error).__name__)
+        return None
+
+
+def _row(
+    notification: Notification, webhook_id: str, received_at: datetime, installation: int
+) -> Received:
+    return Received(
+        webhook_id=webhook_id,
+        idempotency_key=notification.idempotency_key(installation),
+        salon_id=notification.salon_id,
+        event_type=notification.event_type,
+        installation=installation,
+        payload=notification.payload,
+        received_at=received_at,
+        queued=notification.event_type in WITH_EFFECT,
+    )

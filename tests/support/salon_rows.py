@@ -1,0 +1,100 @@
+"""Salons as rows of the database that a test looks into and writes to directly."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
+
+from tests.support.api import PARTNER_TOKEN, sealed
+
+
+def lifecycle(salon: int, event: str, **more: Any) -> dict[str, Any]:
+    """What YClients sends of a salon's application."""
+    return {
+        "salon_id": salon,
+        "application_id": 77,
+        "event": event,
+        "partner_token": PARTNER_TOKEN,
+        **more,
+    }
+
+
+@dataclass(frozen=True)
+class SalonRows:
+    database_url: str
+
+    def run(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        with psycopg.connect(
+            self.database_url, autocommit=True, row_factory=dict_row
+        ) as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def add(self, salon: int, status: str = "active", secret: str = "hook-secret") -> None:
+        """Linked, with a key, a hook's address and an owner's contact data."""
+        self.run(
+            "INSERT INTO companies (yclients_id, integration_status, installation, api_key,"
+            " webhook_secret, whatsapp_connected, whatsapp_phone, marketplace_user_phone,"
+            " marketplace_user_name) VALUES (%s, %s, 1, %s, %s, true, '79990000001',"
+            " '79990000002', 'Anna')",
+            salon,
+            status,
+            sealed("an-api-key"),
+            sealed(secret),
+        )
+
+    def row(self, salon: int) -> dict[str, Any]:
+        [row] = self.run("SELECT * FROM companies WHERE yclients_id = %s", salon)
+        return row
+
+    def status(self, salon: int) -> str:
+        return str(self.row(salon)["integration_status"])
+
+    def connect_anew(self, salon: int) -> None:
+        """As a redirect of its owner does."""
+        [row] = self.run(
+            "UPDATE companies SET installation = installation + 1,"
+            " integration_status = 'pending_whatsapp', erase_due_at = NULL"
+            " WHERE yclients_id = %s RETURNING id, installation",
+            salon,
+        )
+        self.run(
+            "INSERT INTO marketplace_events (company_id, salon_id, event_type, event_data)"
+            " VALUES (%s, %s, 'registration_started', jsonb_build_object('installation', %s::int))",
+            row["id"],
+            salon,
+            row["installation"],
+        )
+
+    @contextlib.contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Whoever touches the table meanwhile hangs."""
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(
+                SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(Identifier(table))
+            )
+            yield
+
+    def cut_all_connections(self, from_url: str) -> None:
+        """``from_url``: of another database on the same server."""
+        name = self.database_url.rpartition("/")[2].partition("?")[0]
+        with psycopg.connect(from_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+
+    def events(self, salon: int) -> list[str]:
+        rows = self.run(
+            "SELECT event_type FROM marketplace_events WHERE salon_id = %s ORDER BY id", salon
+        )
+        return [row["event_type"] for row in rows]
+
+    def webhooks(self, salon: int) -> list[dict[str, Any]]:
+        return self.run("SELECT * FROM marketplace_webhooks WHERE salon_id = %s ORDER BY id", salon)
+
+    def states(self, salon: int) -> list[str]:
+        return [row["state"] for row in self.webhooks(salon)]
