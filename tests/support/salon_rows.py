@@ -34,7 +34,7 @@ class SalonRows:
             cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
-    def add(self, salon: int, status: str = "active", secret: str = "hook-secret") -> None:
+    def add(self, salon: int, status: str = "active", hook: str = "of-the-hook") -> None:
         """Linked, with a key, a hook's address and an owner's contact data."""
         self.run(
             "INSERT INTO companies (yclients_id, integration_status, installation, api_key,"
@@ -44,7 +44,7 @@ class SalonRows:
             salon,
             status,
             sealed("an-api-key"),
-            sealed(secret),
+            sealed(hook),
         )
 
     def row(self, salon: int) -> dict[str, Any]:

@@ -131,13 +131,14 @@ async def test_pages_of_a_process_that_is_killed_come_back_through_the_other(
 async def test_no_log_has_the_token_or_what_yclients_signed(
     cluster: ApiCluster, tmp_path: Path
 ) -> None:
-    token = token_for(SALON)
+    token, hook_secret = token_for(SALON), "part-of-an-address"
     with nginx.running_nginx(tmp_path, cluster.addresses) as url:
         async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
             page = await http.get("/marketplace/onboarding", params={"token": token})
             user = signed_query()
             await http.get("/auth/yclients/redirect", params={"salon_id": "1001", **user})
             health = await http.get("/health/pubsub/simple")
+            await http.post(f"/webhook/yclients/hook/1001/{hook_secret}", json={})
         async with open_page(url, None, query=f"&token={token}") as connected:
             await connected.next("status")
         for process in cluster.processes:
@@ -149,7 +150,8 @@ async def test_no_log_has_the_token_or_what_yclients_signed(
     assert away.status_code in {502, 504}
     logs = nginx.logs(tmp_path)
     assert "GET /marketplace/onboarding" in logs
-    for secret in (token, user["user_data_sign"], user["user_data"]):
+    assert "POST /webhook/yclients/hook/1001/-" in logs
+    for secret in (token, user["user_data_sign"], user["user_data"], hook_secret):
         assert secret not in logs
 
 

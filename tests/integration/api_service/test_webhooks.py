@@ -106,8 +106,9 @@ async def test_a_salon_whose_session_refuses_is_tried_again(
     assert salons.events(SALON) == ["uninstall_started", "credentials_deleted", "uninstalled"]
 
 
+@pytest.mark.usefixtures("obedient")
 async def test_a_copy_has_no_effect_and_a_new_installation_has_one(
-    api: RunningApi, obedient: WhatsAppSide, salons: SalonRows
+    api: RunningApi, salons: SalonRows
 ) -> None:
     """Connect, uninstall, connect, uninstall within an hour: two effects."""
     first = await send(api, lifecycle(SALON, "uninstall"))
@@ -145,8 +146,9 @@ async def test_a_notification_of_the_last_installation_is_superseded(
     assert "webhook_without_effect" in salons.events(SALON)
 
 
+@pytest.mark.usefixtures("obedient")
 async def test_over_the_limit_it_is_stored_and_an_uninstall_never_waits(
-    api: RunningApi, obedient: WhatsAppSide, salons: SalonRows
+    api: RunningApi, salons: SalonRows
 ) -> None:
     told = [await send(api, lifecycle(SALON, "freeze", number=number)) for number in range(12)]
     uninstall = await send(api, lifecycle(SALON, "uninstall"))
