@@ -33,7 +33,7 @@ _at_work = Gauge("activations_at_work", "Attempts that this process is making")
 LOOK_EVERY_S: Final = 2.0
 LOOK_TIMEOUT_S: Final = 8.0
 BATCH: Final = 20
-AT_ONCE: Final = 20
+AT_ONCE: Final = 40
 ATTEMPT_S: Final = 150.0
 """Two calls of 30 s, each followed by a question, and the waiting for the status."""
 

@@ -145,7 +145,11 @@ class TransactionLedger:
 
 
 class SimpleLedger:
-    """Each statement stands alone: a crash between two of them leaves a state without its event."""
+    """Each statement stands alone, so a crash may come between two of them.
+
+    The end of an attempt is told before it is written: the next attempt tells it again, and nothing
+    ever ends in silence.
+    """
 
     mode = "simple"
 
@@ -177,9 +181,9 @@ class SimpleLedger:
     async def settle(self, claim: Claim, settlement: Settlement) -> bool:
         """After a failure this is the roll-back by hand: the key goes, the status says why."""
         async with self._database.connection() as connection:
-            settled = await _settle(connection, claim, settlement)
-            await _tell_settled(connection, claim, settlement, self.mode, settled=settled)
-            return settled
+            held = await _renew(connection, claim)
+            await _tell_settled(connection, claim, settlement, self.mode, settled=held)
+            return held and await _settle(connection, claim, settlement)
 
 
 async def read_activation(connection: Connection, salon_id: SalonId) -> ActivationState | None:
@@ -284,7 +288,11 @@ async def _tell_settled(
         IntegrationStatus.ACTIVATION_FAILED: "activation_failed",
         IntegrationStatus.PENDING_CALLBACK: "activation_left_to_operator",
     }
-    data: dict[str, Any] = {"activation_mode": mode, "reason": settlement.reason}
+    data: dict[str, Any] = {
+        "activation_mode": mode,
+        "reason": settlement.reason,
+        "key_kept": settled and settlement.may_be_sent,
+    }
     if settlement.retry_in_s is not None:
         data["retry_in_s"] = round(settlement.retry_in_s)
     name = names[settlement.status] if settled else "activation_abandoned"
