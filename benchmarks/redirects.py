@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import httpx2
@@ -13,24 +13,27 @@ from benchmarks.report import Figure
 from benchmarks.waits import p95
 from benchmarks.world import World
 from sandbox.services.ports import free_port
+from sandbox.yclients.control_client import YclientsControl
+from sandbox.yclients.quirks import Operation, QuirkKind
 from tests.support.api import PARTNER_TOKEN, signed_query
 from tests.support.processes import ServiceProcess
-from tests.support.scripted_yclients import ScriptedYclients, scripted_yclients, success
+from tests.support.yclients import yclients_process
 
 LIMIT_MS: Final = 250.0
-YCLIENTS_S: Final = 0.05
+YCLIENTS_MS: Final = 50
 WARM_UP: Final = 2
 BETWEEN_S: Final = 0.4
 """Owners who come one after the other: the budget of calls is not what is measured."""
 FIRST_SALON: Final = 700_001
-_PENDING: Final = success({"connection_status": {"status": "pending"}})
 
 
 async def measure(world: World, rounds: int) -> tuple[list[Figure], dict[str, list[float]]]:
-    """An API process of its own, whose YClients answers in 50 ms; a new browser each time."""
-    async with _yclients() as yclients, _api(world, yclients.url) as api_url:
-        waits = [await _visit(api_url, FIRST_SALON + number) for number in range(rounds + WARM_UP)]
-        assert len(yclients.asked) == rounds + WARM_UP, "YClients was not asked once for each"
+    """An API process of its own, whose YClients answers in 50 ms; a new connection each time."""
+    salons = range(FIRST_SALON, FIRST_SALON + rounds + WARM_UP)
+    async with _yclients(world, salons) as yclients, _api(world, yclients.url) as api_url:
+        waits = [await _visit(api_url, salon) for salon in salons]
+        asked = [call.salon_id for call in await yclients.calls(Operation.CONNECTION)]
+        assert asked == list(salons), "YClients was not asked once for each"
     waits = waits[WARM_UP:]
     figure = Figure(
         "redirect → page, p95, YClients answering in 50 ms",
@@ -44,14 +47,15 @@ async def measure(world: World, rounds: int) -> tuple[list[Figure], dict[str, li
 
 
 @contextlib.asynccontextmanager
-async def _yclients() -> AsyncIterator[ScriptedYclients]:
-    async def answer(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(YCLIENTS_S)
-        await _PENDING(writer)
-
-    async with scripted_yclients() as yclients:
-        yclients.will(answer)
-        yield yclients
+async def _yclients(world: World, salons: Sequence[int]) -> AsyncIterator[YclientsControl]:
+    """The sandbox's, which waits for these salons."""
+    with yclients_process(world.api_url, world.folder / "redirects-yclients.log") as url:
+        async with YclientsControl(url) as control:
+            for salon in salons:
+                await control.add_salon(salon)
+                await control.connect(salon)
+            await control.add_quirk(QuirkKind.LATENCY, times=None, latency_ms=YCLIENTS_MS)
+            yield control
 
 
 @contextlib.asynccontextmanager
