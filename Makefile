@@ -42,7 +42,7 @@ nginx:  ## an nginx for the tests of deploy/nginx.conf: the machine's, or unpack
 test: install-dev page chromium nginx  ## every test; TESTS=tests/unit chooses some
 	$(VENV_PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
-bench: install-dev page chromium  ## every figure beside its limit or peer, in one run; about 5 minutes
+bench: install-dev page chromium  ## every figure beside its limit or peer, in one run; about 7 minutes
 	$(VENV_PYTHON) -m benchmarks
 
 trials: install-dev page  ## long runs that must leave nothing behind; ATTEMPTS=500

@@ -1,6 +1,7 @@
 """A certificate for a server of a test."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -10,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 
 def write_self_signed(certificate_path: Path, key_path: Path) -> None:
-    """PEM files, good for a day."""
+    """PEM files, good for a day, for the name and for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "connect.example.com")])
     now = datetime.now(UTC)
@@ -22,6 +23,12 @@ def write_self_signed(certificate_path: Path, key_path: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now)
         .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [x509.DNSName("connect.example.com"), x509.IPAddress(ip_address("127.0.0.1"))]
+            ),
+            critical=False,
+        )
         .sign(key, hashes.SHA256())
     )
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

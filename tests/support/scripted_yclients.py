@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -104,15 +105,18 @@ async def _read(reader: asyncio.StreamReader) -> Asked:
 
 
 @contextlib.asynccontextmanager
-async def scripted_yclients() -> AsyncIterator[ScriptedYclients]:
+async def scripted_yclients(
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[ScriptedYclients]:
     served: set[asyncio.Task[None]] = set()
     scripted = ScriptedYclients()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         served.add(asyncio.create_task(scripted.serve(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    scripted.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    scheme = "https" if tls else "http"
+    scripted.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield scripted
     finally:

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -12,6 +14,7 @@ import pytest_asyncio
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
+from api_service.yclients.access import certificates
 from api_service.yclients.answers import MAX_BYTES
 from api_service.yclients.client import Yclients
 from api_service.yclients.errors import (
@@ -21,6 +24,7 @@ from api_service.yclients.errors import (
     YclientsError,
 )
 from api_service.yclients.models import ConnectionStatus, PaymentNotice
+from tests.support.certificate import write_self_signed
 from tests.support.scripted_yclients import (
     HTML,
     Script,
@@ -331,6 +335,25 @@ async def test_a_handshake_that_never_ends_was_not_sent() -> None:
             error = await end_of(bench.client.activate(1001, "key", []))
 
     assert (type(error), error.reason) == (NotSentError, "unreachable")
+
+
+async def test_an_authority_of_its_own_is_believed_beside_the_machines(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    write_self_signed(certificate, key)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    async with scripted_yclients(tls) as yclients:
+        yclients.will(success(ACTIVE))
+        async with client_at(yclients.url, ca_bundle=certificate) as bench:
+            connection = await bench.client.connection(1001)
+        async with client_at(yclients.url) as bench:
+            stranger = await end_of(bench.client.activate(1001, "key", []))
+
+    assert connection.status is ConnectionStatus.ACTIVE
+    assert (type(stranger), stranger.reason) == (NotSentError, "unreachable")
+    assert len(yclients.asked) == 1
+    believed = [certificates(bundle).cert_store_stats()["x509"] for bundle in (None, certificate)]
+    assert believed[1] == believed[0] + 1
 
 
 async def test_without_a_turn_nothing_is_sent(yclients: ScriptedYclients) -> None:
