@@ -8,11 +8,14 @@ from starlette.routing import BaseRoute
 
 from api_service.core.collector import Collector
 from api_service.core.entity_hooks import EntityHooks
-from api_service.core.freezing import AskConnection, Freezing, Paying, Unfreezing
+from api_service.core.erasing import Erasing
+from api_service.core.freezing import Freezing, Paying, Unfreezing
 from api_service.core.kept_later import KeptLater
 from api_service.core.limits import Limits
 from api_service.core.notifications import FREEZE, PAYMENT, THAW, UNINSTALL
+from api_service.core.reconciliation import ReconciledMarketplace, Reconciliation
 from api_service.core.session_orders import SessionOrders
+from api_service.core.thaw_watch import ThawWatch
 from api_service.core.uninstalling import Uninstalling
 from api_service.core.vault import Vault
 from api_service.core.webhook_intake import WebhookIntake
@@ -41,7 +44,7 @@ class IncomingParts:
         settings: ApiSettings,
         database: Pool,
         redis: Redis,
-        marketplace: AskConnection,
+        marketplace: ReconciledMarketplace,
         orders: SessionOrders,
         limits: Limits,
     ) -> None:
@@ -65,6 +68,9 @@ class IncomingParts:
         self.hooks = EntityHooks(database, Vault(settings.vault_keys), kept_hints)
         self.collector = Collector(database, partner_token)
         self._collect_limit = CollectLimit(limits)
+        self.reconciliation = Reconciliation(database, marketplace, self.queue.wake)
+        self._thaw_watch = ThawWatch(database, marketplace, self.queue.wake)
+        self._erasing = Erasing(database)
         self._later = (
             KeptLater("webhooks", kept, self.intake.store_kept),
             KeptLater("hints", kept_hints, self.hooks.store_kept),
@@ -79,6 +85,9 @@ class IncomingParts:
 
     def start(self, tasks: BackgroundTasks) -> None:
         tasks.start(self.queue.run(), "webhooks")
+        tasks.start(self._thaw_watch.run(), "thaw watch")
+        tasks.start(self.reconciliation.run(), "reconciliation")
+        tasks.start(self._erasing.run(), "erasing")
         for later in self._later:
             tasks.start(later.run(), "kept notifications")
 

@@ -84,7 +84,9 @@ CREATE TABLE IF NOT EXISTS marketplace_reconciliation (
 COMMENT ON COLUMN marketplace_reconciliation.checked_up_to IS
     'The salon up to which this run has come; the next process goes on after it.';
 
-INSERT INTO marketplace_reconciliation (id) VALUES (1) ON CONFLICT DO NOTHING;
+-- Not in the first minutes of a new version.
+INSERT INTO marketplace_reconciliation (id, due_at) VALUES (1, now() + interval '1 hour')
+ON CONFLICT DO NOTHING;
 
 ALTER TABLE companies ADD COLUMN IF NOT EXISTS thaw_check_at timestamptz;
 

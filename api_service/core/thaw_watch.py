@@ -1,0 +1,66 @@
+"""Asks YClients of frozen salons whether they were paid for: it does not tell by itself."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from api_service.core.freezing import AskConnection
+from api_service.core.notifications import THAW
+from api_service.store.lifecycle import claim_thaw_checks
+from api_service.store.webhooks import add_job
+from api_service.yclients.errors import YclientsError
+from api_service.yclients.models import ConnectionStatus
+from shared.company_id import SalonId
+from shared.db import DatabaseError, Pool
+from shared.lifecycle import raise_if_cancelled
+
+_log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S: Final = 5.0
+AGAIN_IN_S: Final = 600.0
+BATCH: Final = 5
+
+
+class ThawWatch:
+    """``on_job`` is called when the queue has something to do."""
+
+    def __init__(
+        self, database: Pool, marketplace: AskConnection, on_job: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._marketplace = marketplace
+        self._on_job = on_job
+
+    async def run(self) -> None:
+        while True:
+            raise_if_cancelled()
+            try:
+                await self._look()
+            except (DatabaseError, TimeoutError) as error:
+                _log.warning("frozen_salons_not_read", error=type(error).__name__)
+            await asyncio.sleep(LOOK_EVERY_S * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+
+    async def _look(self) -> None:
+        while salons := await self._due():
+            for salon_id in salons:
+                await self._ask(salon_id)
+
+    async def _due(self) -> list[SalonId]:
+        async with self._database.connection() as connection:
+            return await claim_thaw_checks(connection, BATCH, AGAIN_IN_S)
+
+    async def _ask(self, salon_id: SalonId) -> None:
+        """No answer is no answer: it is asked again in ten minutes."""
+        try:
+            found = await self._marketplace.connection(salon_id, background=True)
+        except YclientsError as error:
+            _log.info("frozen_salon_not_asked", salon_id=salon_id, reason=error.reason)
+            return
+        if found.status is not ConnectionStatus.ACTIVE:
+            return
+        async with self._database.connection() as connection:
+            await add_job(connection, salon_id, THAW, "polling")
+        self._on_job()
