@@ -1,7 +1,7 @@
 """Fixtures for every test."""
 
 from tests.support.make_run import run
-from tests.support.processes import module_start_process, start_process
+from tests.support.processes import start_process
 from tests.support.services import (
     database_url,
     empty_database_url,
@@ -16,7 +16,6 @@ __all__ = [
     "database_url",
     "empty_database_url",
     "migrated_template",
-    "module_start_process",
     "no_leaked_keys",
     "postgres_server",
     "redis_url",

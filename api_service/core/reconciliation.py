@@ -51,6 +51,7 @@ UNCLEAR_IN_A_ROW: Final = 5
 UNINSTALLS_A_RUN: Final = 20
 """Or a twentieth of the salons: if more seem to have gone at once, somebody has to look first."""
 PAUSE_S: Final = 5.0
+"""After a salon of which YClients did not say how it stands."""
 
 
 class ReconciledMarketplace(AskConnection, Protocol):
@@ -71,10 +72,12 @@ class Reconciliation:
         database: Pool,
         marketplace: ReconciledMarketplace,
         on_job: Callable[[], None],
+        pause_s: float = PAUSE_S,
     ) -> None:
         self._database = database
         self._marketplace = marketplace
         self._on_job = on_job
+        self._pause_s = pause_s
 
     async def run(self) -> None:
         while True:
@@ -103,7 +106,7 @@ class Reconciliation:
 
     async def _make(self, run: Run) -> None:
         _log.info("reconciliation_started", checked_up_to=run.checked_up_to)
-        walk = _Walk(self._database, self._marketplace, run)
+        walk = _Walk(self._database, self._marketplace, run, self._pause_s)
         finished = True
         try:
             await walk.go()
@@ -124,7 +127,10 @@ class Reconciliation:
 class _Walk:
     """One run, or the rest of one."""
 
-    def __init__(self, database: Pool, marketplace: ReconciledMarketplace, run: Run) -> None:
+    def __init__(
+        self, database: Pool, marketplace: ReconciledMarketplace, run: Run, pause_s: float
+    ) -> None:
+        self._pause_s = pause_s
         self._database = database
         self._marketplace = marketplace
         self._run = run
@@ -198,7 +204,7 @@ class _Walk:
             _log.info("salon_not_compared", salon_id=salon.salon_id, reason=error.reason)
             if self._unclear_in_a_row >= UNCLEAR_IN_A_ROW:
                 raise _InterruptedError from None
-            await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             return error
         self._unclear_in_a_row = 0
         return answer

@@ -1,8 +1,6 @@
 """Two API processes over one Redis and one Postgres."""
 
-import functools
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httpx2
 
@@ -17,18 +15,10 @@ PROCESSES = 2
 class ApiCluster:
     processes: list[ServiceProcess]
     addresses: list[str]
-    starters: list[Callable[[], ServiceProcess]] = field(default_factory=list)
 
     @property
     def urls(self) -> list[str]:
         return [f"http://{address}" for address in self.addresses]
-
-    def revive(self) -> None:
-        """Start again what was killed."""
-        for number, process in enumerate(self.processes):
-            if process.returncode is not None:
-                self.processes[number] = self.starters[number]()
-                self.processes[number].wait_healthy(f"{self.urls[number]}/metrics")
 
     async def post_qr(self, number: int, token: str) -> httpx2.Response:
         """Ask the process of that number, from 0."""
@@ -44,21 +34,24 @@ def start_api_cluster(
 ) -> ApiCluster:
     cluster = ApiCluster([], [f"127.0.0.1:{free_port()}" for _ in range(PROCESSES)])
     for address in cluster.addresses:
-        own = {
-            "ENVIRONMENT": "test",
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "API_PORT": address.split(":")[1],
-            "JWT_SECRET": JWT_SECRET,
-            "YCLIENTS_PARTNER_TOKEN": PARTNER_TOKEN,
-            "YCLIENTS_APP_ID": "77",
-            "ADMIN_TOKEN": ADMIN_TOKEN,
-            "CONNECTIONS_PER_TOKEN_PER_MINUTE": "1000",
-            "CONNECTIONS_PER_ADDRESS_PER_MINUTE": "10000",
-            **environment,
-        }
-        cluster.starters.append(functools.partial(start_process, "api_service", own))
-    cluster.processes.extend(start() for start in cluster.starters)
+        cluster.processes.append(
+            start_process(
+                "api_service",
+                {
+                    "ENVIRONMENT": "test",
+                    "DATABASE_URL": database_url,
+                    "REDIS_URL": redis_url,
+                    "API_PORT": address.split(":")[1],
+                    "JWT_SECRET": JWT_SECRET,
+                    "YCLIENTS_PARTNER_TOKEN": PARTNER_TOKEN,
+                    "YCLIENTS_APP_ID": "77",
+                    "ADMIN_TOKEN": ADMIN_TOKEN,
+                    "CONNECTIONS_PER_TOKEN_PER_MINUTE": "1000",
+                    "CONNECTIONS_PER_ADDRESS_PER_MINUTE": "10000",
+                    **environment,
+                },
+            )
+        )
     for process, url in zip(cluster.processes, cluster.urls, strict=True):
         process.wait_healthy(f"{url}/metrics")
     return cluster

@@ -129,20 +129,10 @@ Starter = Callable[..., ServiceProcess]
 @pytest.fixture
 def start_process(tmp_path: Path) -> Iterator[Starter]:
     """Call with a module's name and its environment; everything started ends with the test."""
-    yield from _starter(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def module_start_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
-    """As `start_process`; what was started ends with the module."""
-    yield from _starter(tmp_path_factory.mktemp("processes"))
-
-
-def _starter(folder: Path) -> Iterator[Starter]:
     started: list[ServiceProcess] = []
 
     def start(module: str, environment: Mapping[str, str], *arguments: str) -> ServiceProcess:
-        log_path = folder / f"{len(started)}-{module}.log"
+        log_path = tmp_path / f"{len(started)}-{module}.log"
         process = ServiceProcess(module, environment, log_path, *arguments)
         started.append(process)
         return process

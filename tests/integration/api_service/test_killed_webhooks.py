@@ -1,10 +1,9 @@
-"""An API process is killed at each step of an uninstall and of a freeze: the other finishes it."""
+"""The API process is killed at each step of an uninstall and a freeze: its next life ends them."""
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 import pytest
@@ -14,60 +13,65 @@ from sandbox.services.ports import free_port
 from shared.company_id import SalonId, session_id_of
 from shared.messages.commands import Command
 from tests.support.api_cluster import ApiCluster, start_api_cluster
-from tests.support.holdings import gauges
+from tests.support.api_process import ApiProcess
 from tests.support.own_servers import own_valkey
 from tests.support.places import open_folder
 from tests.support.processes import Starter
 from tests.support.row_stops import RowStops, row_stops
 from tests.support.salon_rows import SalonRows, lifecycle
 from tests.support.waiting import wait_until
-from tests.support.whatsapp_side import WhatsAppSide, whatsapp_side
+from tests.support.whatsapp_side import WhatsAppSide
 
-PATIENCE_S = 20.0
-_numbers = itertools.count(1001)
+PATIENCE_S: Final = 20.0
+UNINSTALL: Final = ["uninstall_started", "credentials_deleted", "uninstalled"]
+FREEZE: Final = ["freeze_started", "frozen"]
 
-Stop = Callable[[RowStops, int], None]
+
+@dataclass(frozen=True)
+class Case:
+    """``stop``: SQL over NEW, of a row of that table, or the command that is not answered."""
+
+    event: str
+    table: str
+    stop: str
+
+
+CASES: Final = [
+    Case("uninstall", "companies", "integration_status = 'uninstalled'"),
+    *(Case("uninstall", "marketplace_events", f"event_type = '{event}'") for event in UNINSTALL),
+    Case("uninstall", "", "unlink"),
+    Case("uninstall", "", "thaw"),
+    Case("freeze", "companies", "integration_status = 'frozen'"),
+    *(Case("freeze", "marketplace_events", f"event_type = '{event}'") for event in FREEZE),
+    Case("freeze", "", "freeze"),
+]
 
 
 @dataclass
 class Town:
-    """Two API processes over one Redis and one Postgres, and a WhatsApp process that obeys."""
-
-    cluster: ApiCluster
+    api: ApiProcess
     salons: SalonRows
     whatsapp: WhatsAppSide
 
-    async def send(self, process: int, salon: int, event: str) -> dict[str, Any]:
+    async def send(self, salon: int, event: str) -> dict[str, Any]:
         async with httpx2.AsyncClient(timeout=PATIENCE_S, trust_env=False) as http:
-            url = f"{self.cluster.urls[process]}/webhook/yclients"
+            url = f"{self.api.url}/webhook/yclients"
             answer = await http.post(url, json=lifecycle(salon, event))
         assert answer.status_code == 200
         told: dict[str, Any] = answer.json()
         return told
 
-    async def working(self) -> int | None:
-        """The number of the process that carries something out."""
-        for number, process in enumerate(self.cluster.processes):
-            if process.returncode is None:
-                held = await gauges(self.cluster.urls[number])
-                if held.get("webhooks_in_hand"):
-                    return number + 1
-        return None
-
-    async def kill_the_worker(self) -> None:
-        number = await wait_until(self.working, PATIENCE_S, "a process is at work")
-        assert number is not None
-        self.cluster.processes[number - 1].kill()
-
-    def give_claims_up(self) -> None:
-        """As their end does, 10 s after the last renewal."""
-        self.salons.run(
-            "UPDATE marketplace_webhooks SET claim_ends_at = now() WHERE claim IS NOT NULL"
-        )
+    async def live_again(self, stops: RowStops) -> None:
+        """What the killed process was about to write is lost; its claims end by themselves."""
+        self.api.kill()
+        stops.cut_off()
+        stops.end()
+        self.whatsapp.reaction = self.whatsapp.result
+        await asyncio.to_thread(self.api.start)
 
     async def done(self, salon: int) -> None:
         await wait_until(
-            lambda: self.salons.states(salon) == ["done"], PATIENCE_S, "the notification is done"
+            lambda: self.salons.states(salon) == ["done"], PATIENCE_S, f"{salon} is done"
         )
 
     def commands(self, salon: int) -> list[str]:
@@ -75,179 +79,148 @@ class Town:
         return [each.type for each in self.whatsapp.commands if each.company_id == session_id]
 
 
-@pytest.fixture(scope="module")
-def standing_cluster(
-    module_start_process: Starter, module_database_url: str, valkey_url: str
-) -> ApiCluster:
-    return start_api_cluster(module_start_process, module_database_url, valkey_url)
-
-
 @pytest.fixture
 async def town(
-    standing_cluster: ApiCluster, module_database_url: str, valkey_url: str
-) -> AsyncIterator[Town]:
-    """The cluster stays for the whole module; each test has a salon of its own."""
-    await asyncio.to_thread(standing_cluster.revive)
-    async with whatsapp_side(valkey_url) as whatsapp:
-        whatsapp.reaction = whatsapp.result
-        yield Town(standing_cluster, SalonRows(module_database_url), whatsapp)
+    start_process: Starter, database_url: str, redis_url: str, whatsapp: WhatsAppSide
+) -> Town:
+    whatsapp.reaction = whatsapp.result
+    servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    api = ApiProcess.beside(servers, start_process)
+    api.environment["DATABASE_POOL_SIZE"] = "20"
+    await asyncio.to_thread(api.start)
+    return Town(api, SalonRows(database_url), whatsapp)
 
 
-def company_becomes(status: str) -> Stop:
-    return lambda stops, salon: stops.on_update(
-        "companies", f"NEW.yclients_id = {salon} AND NEW.integration_status = '{status}'"
-    )
-
-
-def event_is_written(event: str) -> Stop:
-    return lambda stops, salon: stops.on_insert(
-        "marketplace_events", f"NEW.salon_id = {salon} AND NEW.event_type = '{event}'"
-    )
-
-
-UNINSTALL = ["uninstall_started", "credentials_deleted", "uninstalled"]
-FREEZE = ["freeze_started", "frozen"]
-
-
-@pytest.mark.parametrize(
-    ("event", "stop"),
-    [
-        pytest.param("uninstall", company_becomes("uninstalled"), id="uninstall: marked"),
-        *(pytest.param("uninstall", event_is_written(each), id=each) for each in UNINSTALL),
-        pytest.param("freeze", company_becomes("frozen"), id="freeze: marked"),
-        *(pytest.param("freeze", event_is_written(each), id=each) for each in FREEZE),
-    ],
-)
-async def test_killed_while_it_writes(town: Town, event: str, stop: Stop) -> None:
-    salon = next(_numbers)
-    town.salons.add(salon)
+async def test_killed_at_each_step_it_ends_right(town: Town) -> None:
+    """Each salon stands at another step when the process is killed."""
+    salons = dict(enumerate(CASES, start=1001))
+    silent: set[str] = set()
+    town.whatsapp.reaction = silent_for(town, salons, silent)
     with row_stops(town.salons.database_url) as stops:
-        stop(stops, salon)
-        await town.send(0, salon, event)
-        await wait_until(lambda: stops.stopped, PATIENCE_S, "somebody has come to that step")
-        await town.kill_the_worker()
-        stops.cut_off()
-    town.give_claims_up()
+        for salon, case in salons.items():
+            town.salons.add(salon)
+            stop_at(stops, salon, case)
+        for salon, case in salons.items():
+            await town.send(salon, case.event)
+        written = sum(bool(case.table) for case in CASES)
+        await wait_until(
+            lambda: stops.stopped == written and len(silent) == len(CASES) - written,
+            PATIENCE_S,
+            "every salon has come to its step",
+        )
+        await town.live_again(stops)
 
-    await town.done(salon)
+    for salon in salons:
+        await town.done(salon)
 
-    ended_right(town, salon, event)
-
-
-@pytest.mark.parametrize(
-    ("event", "silent_at"), [("uninstall", "unlink"), ("uninstall", "thaw"), ("freeze", "freeze")]
-)
-async def test_killed_while_it_waits_for_whatsapp(town: Town, event: str, silent_at: str) -> None:
-    """The session has done it, and nobody has heard so."""
-    salon = next(_numbers)
-    town.salons.add(salon)
-    heard = asyncio.Event()
-
-    async def react(command: Command) -> None:
-        if command.type == silent_at and not heard.is_set():
-            heard.set()
-        else:
-            await town.whatsapp.result(command)
-
-    town.whatsapp.reaction = react
-    await town.send(1, salon, event)
-    await asyncio.wait_for(heard.wait(), PATIENCE_S)
-    await town.kill_the_worker()
-    town.give_claims_up()
-
-    await town.done(salon)
-
-    ended_right(town, salon, event)
-    assert town.commands(salon).count(silent_at) == 2
+    for salon, case in salons.items():
+        assert ended_right(town, salon, case.event), case
+        if not case.table:
+            assert town.commands(salon).count(case.stop) == 2, case
 
 
 async def test_killed_before_the_row_is_there_it_may_be_sent_again(town: Town) -> None:
     """Nothing was answered; and no mark in Redis says that it is known."""
-    salon = next(_numbers)
-    town.salons.add(salon)
+    town.salons.add(1001)
     with row_stops(town.salons.database_url) as stops:
-        stops.on_insert("marketplace_webhooks", f"NEW.salon_id = {salon}")
-        sending = asyncio.create_task(town.send(0, salon, "uninstall"))
+        stops.on_insert("marketplace_webhooks", "NEW.salon_id = 1001")
+        sending = asyncio.create_task(town.send(1001, "uninstall"))
         await wait_until(lambda: stops.stopped, PATIENCE_S, "the row is about to be written")
-        town.cluster.processes[0].kill()
+        await town.live_again(stops)
         await asyncio.gather(sending, return_exceptions=True)
-        stops.cut_off()
 
-    told = await town.send(1, salon, "uninstall")
-    await town.done(salon)
+    told = await town.send(1001, "uninstall")
+    await town.done(1001)
 
     assert told["success"] is True
-    ended_right(town, salon, "uninstall")
+    assert ended_right(town, 1001, "uninstall")
 
 
-async def test_killed_with_a_claim_it_is_taken_over_when_the_claim_ends(town: Town) -> None:
-    salon = next(_numbers)
-    town.salons.add(salon)
-    town.whatsapp.reaction = None
-    await town.send(0, salon, "freeze")
-    await wait_until(lambda: town.commands(salon), PATIENCE_S)
-    await town.kill_the_worker()
-    town.whatsapp.reaction = town.whatsapp.result
-
-    await town.done(salon)
-
-    ended_right(town, salon, "freeze")
+def stop_at(stops: RowStops, salon: int, case: Case) -> None:
+    match case.table:
+        case "companies":
+            stops.on_update("companies", f"NEW.yclients_id = {salon} AND NEW.{case.stop}")
+        case "marketplace_events":
+            stops.on_insert("marketplace_events", f"NEW.salon_id = {salon} AND NEW.{case.stop}")
 
 
-async def test_a_hundred_copies_over_a_restart_of_redis_have_one_effect(
-    start_process: Starter, database_url: str
-) -> None:
-    """Redis comes back empty, in the middle of them."""
-    salon = next(_numbers)
-    salons = SalonRows(database_url)
-    salons.add(salon)
+def silent_for(
+    town: Town, salons: dict[int, Case], silent: set[str]
+) -> Callable[[Command], Awaitable[None]]:
+    """The session has done it, and nobody hears so."""
+    unanswered = {
+        (session_id_of(SalonId(salon)), case.stop)
+        for salon, case in salons.items()
+        if not case.table
+    }
+
+    async def react(command: Command) -> None:
+        if (command.company_id, command.type) in unanswered:
+            silent.add(f"{command.company_id} {command.type}")
+        else:
+            await town.whatsapp.result(command)
+
+    return react
+
+
+def ended_right(town: Town, salon: int, event: str) -> bool:
+    """Each step is in the history once."""
+    row = town.salons.row(salon)
+    if event == "uninstall":
+        return (
+            (row["integration_status"], row["api_key"]) == ("uninstalled", None)
+            and town.salons.events(salon) == UNINSTALL
+            and town.commands(salon)[-1] == "thaw"
+        )
+    return (
+        (row["integration_status"], row["api_key"] is not None) == ("frozen", True)
+        and town.salons.events(salon) == FREEZE
+        and town.commands(salon)[-1] == "freeze"
+    )
+
+
+@dataclass
+class Copies:
+    cluster: ApiCluster
+    stop_redis: Callable[[], Awaitable[None]]
+    start_redis: Callable[[], Awaitable[None]]
+
+
+@pytest.fixture
+async def copies(start_process: Starter, database_url: str) -> AsyncIterator[Copies]:
+    """Two API processes over a Redis that comes back empty."""
     with open_folder("webhooks") as folder:
         setup = valkey.ValkeySetup(folder, free_port(), settings=valkey.DISPOSABLE)
         server = own_valkey(setup)
         await server.start()
-        try:
-            cluster = await asyncio.to_thread(
-                start_api_cluster, start_process, database_url, setup.url()
-            )
-            answers = await a_hundred_copies(cluster, salon, server.stop, server.start)
-            await wait_until(
-                lambda: "uninstall_started" in salons.events(salon), PATIENCE_S, "it is begun"
-            )
-        finally:
-            await server.stop()
-
-    assert {answer["success"] for answer in answers} == {True}
-    assert len(salons.webhooks(salon)) == 1
-    assert salons.events(salon).count("uninstall_started") == 1
-    assert sum("skipped" not in answer for answer in answers) >= 1
+        cluster = await asyncio.to_thread(
+            start_api_cluster, start_process, database_url, setup.url()
+        )
+        yield Copies(cluster, server.stop, server.start)
+        await server.stop()
 
 
-async def a_hundred_copies(
-    cluster: ApiCluster, salon: int, stop: Callable[[], Any], start: Callable[[], Any]
-) -> list[dict[str, Any]]:
+async def test_a_hundred_copies_over_a_restart_of_redis_have_one_effect(
+    copies: Copies, database_url: str
+) -> None:
+    salons = SalonRows(database_url)
+    salons.add(1001)
     async with httpx2.AsyncClient(timeout=PATIENCE_S, trust_env=False) as http:
 
         async def send(number: int) -> dict[str, Any]:
-            url = f"{cluster.urls[number % 2]}/webhook/yclients"
-            told: dict[str, Any] = (await http.post(url, json=lifecycle(salon, "uninstall"))).json()
+            url = f"{copies.cluster.urls[number % 2]}/webhook/yclients"
+            told: dict[str, Any] = (await http.post(url, json=lifecycle(1001, "uninstall"))).json()
             return told
 
         before = await asyncio.gather(*(send(number) for number in range(50)))
-        await stop()
+        await copies.stop_redis()
         between = await asyncio.gather(*(send(number) for number in range(10)))
-        await start()
+        await copies.start_redis()
         after = await asyncio.gather(*(send(number) for number in range(40)))
-    return [*before, *between, *after]
+    await wait_until(lambda: salons.events(1001), PATIENCE_S, "it is begun")
 
-
-def ended_right(town: Town, salon: int, event: str) -> None:
-    """Each step is in the history once."""
-    row = town.salons.row(salon)
-    if event == "uninstall":
-        assert (row["integration_status"], row["api_key"]) == ("uninstalled", None)
-        assert town.salons.events(salon) == UNINSTALL
-        assert town.commands(salon)[-1] == "thaw"
-    else:
-        assert (row["integration_status"], row["api_key"] is not None) == ("frozen", True)
-        assert town.salons.events(salon) == FREEZE
-        assert town.commands(salon)[-1] == "freeze"
+    answers = [*before, *between, *after]
+    assert {answer["success"] for answer in answers} == {True}
+    assert {"skipped" in answer for answer in before} == {True, False}
+    assert len(salons.webhooks(1001)) == 1
+    assert salons.events(1001) == ["uninstall_started"]
