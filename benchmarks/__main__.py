@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from benchmarks import bus, crowd, idle, limiter, redirects, waits
+from benchmarks import activation, bus, crowd, idle, limiter, redirects, waits
 from benchmarks.report import Figure, Report, say
 from benchmarks.world import World, whole_world
 
@@ -25,6 +25,7 @@ async def run(report: Report, *, quick: bool, chosen: set[str]) -> None:
             "idle": lambda: idle.measure(world, before),
             "crowd": lambda: crowd.measure(world),
             "redirects": lambda: redirects.measure(world, 10 if quick else 60),
+            "activation": lambda: activation.measure(world, 10 if quick else 60),
             "limiter": lambda: limiter.measure(world, 20.0 if quick else 60.0),
         }
         for name, measure in measurements.items():
@@ -50,7 +51,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, nothing kept")
     parser.add_argument(
-        "chosen", nargs="*", help="bus waits idle crowd redirects limiter; all by default, and kept"
+        "chosen",
+        nargs="*",
+        help="bus waits idle crowd redirects activation limiter; all, kept, by default",
     )
     arguments = parser.parse_args()
     quick, chosen = arguments.quick, set(arguments.chosen)

@@ -15,8 +15,8 @@ import structlog
 
 from api_service.core.claims import ClaimLostError
 from api_service.core.hook_address import hook_url, new_secret
-from api_service.core.vault import Vault
-from api_service.store.activations import Claim, IntegrationStatus, Ledger, Settlement
+from api_service.core.vault import Vault, is_sealed
+from api_service.store.activations import Claim, FreshSecrets, IntegrationStatus, Ledger, Settlement
 from api_service.yclients.errors import (
     AmbiguousError,
     NotSentError,
@@ -67,7 +67,15 @@ class _End:
     at_least_s: float = 0.0
 
 
+_KEY_LOST: Final = _End(IntegrationStatus.ACTIVATION_FAILED, "key_lost", may_be_sent=False)
+"""ENCRYPTION_KEYS has lost the key that sealed the secrets: the next attempt makes new ones."""
+
 _ACTIVE: Final = _End(IntegrationStatus.ACTIVE, None, may_be_sent=True)
+
+
+def fresh_secrets(vault: Vault) -> FreshSecrets:
+    """Raises AppError(NOT_CONFIGURED)."""
+    return FreshSecrets(vault.seal(secrets.token_urlsafe(32)), vault.seal(new_secret()))
 
 
 class Activation:
@@ -94,7 +102,9 @@ class Activation:
 
     async def leave_to_operator(self, claim: Claim) -> Settlement:
         """Nothing is sent; the secrets that an operator has to send are kept."""
-        api_key, webhook_secret = await self._secrets(claim)
+        api_key, webhook_secret = self._opened(claim.api_key), self._opened(claim.webhook_secret)
+        if api_key is None or webhook_secret is None:
+            return await self._settle(claim, _KEY_LOST)
         _log.warning(
             "callback_left_to_operator",
             salon_id=claim.salon_id,
@@ -102,7 +112,7 @@ class Activation:
             body={
                 "salon_id": claim.salon_id,
                 "api_key": _hint(api_key),
-                "webhook_urls": [hook_url(self._public_url, claim.salon_id, _hint(webhook_secret))],
+                "webhook_urls": self._hooks(claim, _hint(webhook_secret)),
             },
         )
         end = await self._status_end(claim) if claim.status_before in _ASKED_BEFORE else None
@@ -114,8 +124,10 @@ class Activation:
         return await self._settle(claim, end)
 
     async def _end_of(self, claim: Claim) -> _End:
-        api_key, webhook_secret = await self._secrets(claim)
-        hooks = [hook_url(self._public_url, claim.salon_id, webhook_secret)]
+        api_key, webhook_secret = self._opened(claim.api_key), self._opened(claim.webhook_secret)
+        if api_key is None or webhook_secret is None:
+            return _KEY_LOST
+        hooks = self._hooks(claim, webhook_secret)
         may_be_sent = claim.sent
         end: _End | None = await self._status_end(claim) if claim.sent else None
         for _ in range(CALLS_PER_ATTEMPT):
@@ -184,20 +196,16 @@ class Activation:
                 reason = f"connection_{other.value}" if other else "connection_unknown"
                 return _End(IntegrationStatus.ACTIVATION_PENDING, reason, may_be_sent=True)
 
-    async def _secrets(self, claim: Claim) -> tuple[str, str]:
-        """The API key and the webhook secret: those that YClients may have already, or new ones."""
-        api_key, webhook_secret = self._opened(claim.api_key), self._opened(claim.webhook_secret)
-        if api_key is None or webhook_secret is None or not _sealed(claim.api_key):
-            api_key = api_key or secrets.token_urlsafe(32)
-            webhook_secret = webhook_secret or new_secret()
-            sealed = self._vault.seal(api_key), self._vault.seal(webhook_secret)
-            if not await self._ledger.keep_secrets(claim, *sealed):
-                raise ClaimLostError
-        return api_key, webhook_secret
+    def _opened(self, kept: str) -> str | None:
+        """A row of the previous system has its key in plain text; the next rotation seals it.
 
-    def _opened(self, kept: str | None) -> str | None:
-        """A row of the previous system has its key in plain text."""
-        return self._vault.open(kept) if _sealed(kept) and kept else kept
+        None for what was sealed with a key that is not there any more.
+        """
+        return self._vault.open(kept) if is_sealed(kept) else kept
+
+    def _hooks(self, claim: Claim, secret: str) -> list[str]:
+        """None as long as we have no public address, on a developer's machine say."""
+        return [hook_url(self._public_url, claim.salon_id, secret)] if self._public_url else []
 
     async def _settle(self, claim: Claim, end: _End) -> Settlement:
         settlement = _settlement(claim, end)
@@ -212,10 +220,6 @@ _ASKED_BEFORE: Final = frozenset({IntegrationStatus.PENDING_CALLBACK, Integratio
 def _hint(secret: str) -> str:
     """Enough to tell two secrets apart."""
     return f"{secret[:3]}***"
-
-
-def _sealed(kept: str | None) -> bool:
-    return kept is not None and kept.startswith("gAAAA")
 
 
 def _silence(error: YclientsError, *, may_be_sent: bool) -> _End:

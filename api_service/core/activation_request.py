@@ -6,6 +6,7 @@ The server activates anyway; whoever asks is told how it ended.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -82,14 +83,16 @@ class ActivationRequests:
         if state.status in _OVER:
             return state
         async with self._only_waiter(salon_id):
-            return await self._wait_for(salon_id)
+            return await self._wait_for(salon_id, state)
 
-    async def _wait_for(self, salon_id: SalonId) -> ActivationState:
+    async def _wait_for(self, salon_id: SalonId, state: ActivationState) -> ActivationState:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT_S):
                 with contextlib.suppress(BusError, OSError):
                     await self._recorder.note_present(salon_id)
-                await asyncio.shield(self._activations.attempt(salon_id))
+                settlement = await asyncio.shield(self._activations.attempt(salon_id))
+                if settlement is not None:
+                    return replace(state, status=settlement.status, reason=settlement.reason)
                 while _to_be_awaited(state := await self._state(salon_id)):  # noqa: ASYNC110 - a row
                     await asyncio.sleep(LOOK_EVERY_S)
                 return state

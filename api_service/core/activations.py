@@ -14,6 +14,7 @@ from api_service.core.activation import Activation
 from api_service.core.claims import ClaimLostError, while_held
 from api_service.store.activations import (
     CLAIM_S,
+    FreshSecrets,
     IntegrationStatus,
     Ledger,
     Settlement,
@@ -21,6 +22,7 @@ from api_service.store.activations import (
 )
 from shared.company_id import SalonId
 from shared.db import DatabaseError, Pool
+from shared.errors import AppError
 from shared.lifecycle import raise_if_cancelled
 from shared.observability import capture
 
@@ -63,6 +65,7 @@ class Activations:
         database: Pool,
         rollout: Rollout,
         of_ledger: Callable[[Ledger], Activation],
+        fresh: Callable[[], FreshSecrets],
         announce: Announce,
         *,
         skip_callback: bool,
@@ -70,6 +73,7 @@ class Activations:
         self._database = database
         self._rollout = rollout
         self._of_ledger = of_ledger
+        self._fresh = fresh
         self._announce = announce
         self._skip_callback = skip_callback
         self._attempts: dict[SalonId, asyncio.Task[Settlement | None]] = {}
@@ -129,6 +133,8 @@ class Activations:
                     return await self._with_ledger(salon_id, ledger)
         except ClaimLostError:
             _log.warning("activation_claim_lost", salon_id=salon_id)
+        except AppError as error:
+            _log.error("activation_impossible", salon_id=salon_id, code=error.code)
         except (DatabaseError, TimeoutError) as error:
             _log.warning("activation_interrupted", salon_id=salon_id, error=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - one salon's activation is a failure domain
@@ -137,10 +143,11 @@ class Activations:
         return None
 
     async def _with_ledger(self, salon_id: SalonId, ledger: Ledger) -> Settlement | None:
-        claim = await ledger.claim(salon_id)
+        claim = await ledger.claim(salon_id, self._fresh())
         if claim is None:
             return None
         await self._announce(salon_id, IntegrationStatus.ACTIVATING)
+        raise_if_cancelled()
         activation = self._of_ledger(ledger)
         how = activation.leave_to_operator if self._skip_callback else activation.carry_out
         settlement = await while_held(lambda: ledger.renew(claim), RENEW_EVERY_S, how(claim))

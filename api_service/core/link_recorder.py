@@ -58,8 +58,8 @@ class LinkRecorder:
     async def look(self) -> None:
         """Ask again and again how the salons stand that wait for WhatsApp."""
         while True:
-            raise_if_cancelled()
             await self._look()
+            raise_if_cancelled()
             await asyncio.sleep(LOOK_EVERY_S * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
 
     async def note_present(self, salon_id: SalonId) -> None:

@@ -52,6 +52,11 @@ class Vault:
         return self._fernet
 
 
+def is_sealed(text: str) -> bool:
+    """By its form: a Fernet token begins with its version, 0x80."""
+    return text.startswith("gAAAA")
+
+
 def _opens(fernet: MultiFernet, sealed: str) -> bool:
     try:
         fernet.decrypt(sealed)

@@ -56,6 +56,8 @@ SELECT pg_try_advisory_xact_lock(%(namespace)s, %(salon_id)s) AS locked;
 UPDATE companies AS salon SET
     integration_status = 'activating',
     activation_claim = %(claim)s,
+    api_key = COALESCE(salon.api_key, %(api_key)s),
+    webhook_secret = COALESCE(salon.webhook_secret, %(webhook_secret)s),
     activation_due_at = now() + make_interval(secs => %(claim_s)s),
     updated_at = now()
 FROM companies AS before
@@ -68,10 +70,6 @@ WHERE salon.yclients_id = %(salon_id)s AND before.id = salon.id
 RETURNING salon.id AS company_id, before.integration_status AS status_before,
     salon.activation_failures AS failures, salon.activation_sent_at IS NOT NULL AS sent,
     salon.api_key, salon.webhook_secret, salon.installation;
-
--- name: keep_secrets
-UPDATE companies SET api_key = %(api_key)s, webhook_secret = %(webhook_secret)s
-WHERE activation_claim = %(claim)s AND integration_status = 'activating';
 
 -- name: renew_claim
 UPDATE companies SET activation_due_at = now() + make_interval(secs => %(claim_s)s)

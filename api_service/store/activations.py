@@ -45,11 +45,19 @@ class ActivationState:
 
 
 @dataclass(frozen=True, slots=True)
+class FreshSecrets:
+    """For a salon that has none yet; sealed."""
+
+    api_key: str
+    webhook_secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The right to work on a salon's activation, for `CLAIM_S` from the last renewal.
 
     ``sent``: it was sent to YClients before, and what became of it is not known. ``failures``
-    since the last success. The secrets are sealed.
+    since the last success. The secrets are sealed, except a key of the previous system.
     """
 
     id: UUID
@@ -58,8 +66,8 @@ class Claim:
     status_before: IntegrationStatus
     failures: int
     sent: bool
-    api_key: str | None
-    webhook_secret: str | None
+    api_key: str
+    webhook_secret: str
     installation: int
 
 
@@ -82,14 +90,11 @@ class Ledger(Protocol):
 
     mode: str
 
-    async def claim(self, salon_id: SalonId) -> Claim | None:
-        """None when nothing is due, or another process works on it."""
+    async def claim(self, salon_id: SalonId, fresh: FreshSecrets) -> Claim | None:
+        """The secrets are kept with it. None when nothing is due, or another process has it."""
 
     async def renew(self, claim: Claim) -> bool:
         """False when the claim is lost: the salon was uninstalled, say, or connected anew."""
-
-    async def keep_secrets(self, claim: Claim, api_key: str, webhook_secret: str) -> bool:
-        """Before anything is sent. False when the claim is lost."""
 
     async def mark_sent(self, claim: Claim) -> bool:
         """From now on YClients may have it. False when the claim is lost."""
@@ -104,14 +109,14 @@ class TransactionLedger:
     def __init__(self, database: Pool) -> None:
         self._database = database
 
-    async def claim(self, salon_id: SalonId) -> Claim | None:
+    async def claim(self, salon_id: SalonId, fresh: FreshSecrets) -> Claim | None:
         async def work(connection: Connection) -> Claim | None:
             names = {"namespace": _LOCKS, "salon_id": salon_id}
             cursor = await connection.execute(query("lock_salon"), names)
             row = await cursor.fetchone()
             if row is None or not row["locked"]:
                 return None
-            claim = await _claim(connection, salon_id)
+            claim = await _claim(connection, salon_id, fresh)
             if claim is not None:
                 await _tell_started(connection, claim, self.mode)
             return claim
@@ -120,11 +125,6 @@ class TransactionLedger:
 
     async def renew(self, claim: Claim) -> bool:
         return await in_transaction(self._database, lambda it: _renew(it, claim))
-
-    async def keep_secrets(self, claim: Claim, api_key: str, webhook_secret: str) -> bool:
-        return await in_transaction(
-            self._database, lambda it: _keep_secrets(it, claim, api_key, webhook_secret)
-        )
 
     async def mark_sent(self, claim: Claim) -> bool:
         async def work(connection: Connection) -> bool:
@@ -156,9 +156,9 @@ class SimpleLedger:
     def __init__(self, database: Pool) -> None:
         self._database = database
 
-    async def claim(self, salon_id: SalonId) -> Claim | None:
+    async def claim(self, salon_id: SalonId, fresh: FreshSecrets) -> Claim | None:
         async with self._database.connection() as connection:
-            claim = await _claim(connection, salon_id)
+            claim = await _claim(connection, salon_id, fresh)
             if claim is not None:
                 await _tell_started(connection, claim, self.mode)
             return claim
@@ -166,10 +166,6 @@ class SimpleLedger:
     async def renew(self, claim: Claim) -> bool:
         async with self._database.connection() as connection:
             return await _renew(connection, claim)
-
-    async def keep_secrets(self, claim: Claim, api_key: str, webhook_secret: str) -> bool:
-        async with self._database.connection() as connection:
-            return await _keep_secrets(connection, claim, api_key, webhook_secret)
 
     async def mark_sent(self, claim: Claim) -> bool:
         async with self._database.connection() as connection:
@@ -219,11 +215,16 @@ async def note_logged_out(connection: Connection, salon_id: SalonId) -> None:
     await connection.execute(query("note_logged_out"), {"salon_id": salon_id})
 
 
-async def _claim(connection: Connection, salon_id: SalonId) -> Claim | None:
+async def _claim(connection: Connection, salon_id: SalonId, fresh: FreshSecrets) -> Claim | None:
     claim_id = uuid4()
-    cursor = await connection.execute(
-        query("claim_activation"), {"salon_id": salon_id, "claim": claim_id, "claim_s": CLAIM_S}
-    )
+    values = {
+        "salon_id": salon_id,
+        "claim": claim_id,
+        "claim_s": CLAIM_S,
+        "api_key": fresh.api_key,
+        "webhook_secret": fresh.webhook_secret,
+    }
+    cursor = await connection.execute(query("claim_activation"), values)
     row = await cursor.fetchone()
     if row is None:
         return None
@@ -233,14 +234,6 @@ async def _claim(connection: Connection, salon_id: SalonId) -> Claim | None:
 
 async def _renew(connection: Connection, claim: Claim) -> bool:
     return await _changed(connection, "renew_claim", claim=claim.id, claim_s=CLAIM_S)
-
-
-async def _keep_secrets(
-    connection: Connection, claim: Claim, api_key: str, webhook_secret: str
-) -> bool:
-    return await _changed(
-        connection, "keep_secrets", claim=claim.id, api_key=api_key, webhook_secret=webhook_secret
-    )
 
 
 async def _mark_sent(connection: Connection, claim: Claim) -> bool:

@@ -178,7 +178,6 @@ async def test_whatever_yclients_does_every_salon_ends_active(marketplace: Marke
 UPDATES: Final = {
     "claimed": "NEW.activation_claim IS DISTINCT FROM OLD.activation_claim"
     " AND NEW.activation_claim IS NOT NULL",
-    "key kept": "OLD.api_key IS NULL AND NEW.api_key IS NOT NULL",
     "marked as sent": "OLD.activation_sent_at IS NULL AND NEW.activation_sent_at IS NOT NULL",
     "settled": "NEW.integration_status = 'active'",
 }

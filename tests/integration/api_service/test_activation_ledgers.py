@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 
 from api_service.store.activations import (
     Claim,
+    FreshSecrets,
     IntegrationStatus,
     Ledger,
     Settlement,
@@ -28,6 +29,7 @@ from shared.db import Pool, make_pool
 
 SALON = SalonId(1001)
 PHONE = "79990000001"
+FRESH = FreshSecrets("sealed key", "sealed secret")
 ACTIVE = Settlement(IntegrationStatus.ACTIVE, None, None, failures=0, may_be_sent=True)
 FAILED = Settlement(
     IntegrationStatus.ACTIVATION_FAILED, "invalid", 60.0, failures=1, may_be_sent=False
@@ -77,13 +79,13 @@ def history(database_url: str) -> list[str]:
 
 
 async def claimed(ledger: Ledger, salon: SalonId) -> Claim:
-    claim = await ledger.claim(salon)
+    claim = await ledger.claim(salon, FRESH)
     assert claim is not None
     return claim
 
 
 async def test_of_many_at_once_one_gets_the_claim(ledger: Ledger, salon: SalonId) -> None:
-    claims = await asyncio.gather(*(ledger.claim(salon) for _ in range(30)))
+    claims = await asyncio.gather(*(ledger.claim(salon, FRESH) for _ in range(30)))
 
     assert sum(claim is not None for claim in claims) == 1
 
@@ -92,7 +94,7 @@ async def test_a_claim_holds_until_it_ends(
     ledger: Ledger, salon: SalonId, database_url: str
 ) -> None:
     first = await claimed(ledger, salon)
-    assert await ledger.claim(salon) is None
+    assert await ledger.claim(salon, FRESH) is None
     run(database_url, "UPDATE companies SET activation_due_at = now() - interval '1 second'")
 
     second = await claimed(ledger, salon)
@@ -109,7 +111,6 @@ async def test_the_steps_of_a_success_are_written(
     ledger: Ledger, salon: SalonId, database_url: str
 ) -> None:
     claim = await claimed(ledger, salon)
-    assert await ledger.keep_secrets(claim, "sealed key", "sealed secret")
     assert await ledger.mark_sent(claim)
     during = row(database_url)
     assert await ledger.settle(claim, ACTIVE)
@@ -137,7 +138,6 @@ async def test_a_failure_leaves_no_key_and_a_next_time(
     ledger: Ledger, salon: SalonId, database_url: str
 ) -> None:
     claim = await claimed(ledger, salon)
-    await ledger.keep_secrets(claim, "sealed key", "sealed secret")
     await ledger.mark_sent(claim)
 
     assert await ledger.settle(claim, FAILED)
@@ -147,7 +147,7 @@ async def test_a_failure_leaves_no_key_and_a_next_time(
     assert (after["activation_sent_at"], after["activation_failures"]) == (None, 1)
     assert after["activation_reason"] == "invalid"
     assert history(database_url)[-1] == "activation_failed"
-    assert await ledger.claim(salon) is None
+    assert await ledger.claim(salon, FRESH) is None
     run(database_url, "UPDATE companies SET activation_due_at = now()")
     assert (await claimed(ledger, salon)).failures == 1
 
@@ -156,12 +156,12 @@ async def test_what_may_have_arrived_is_known_to_the_next_claim(
     ledger: Ledger, salon: SalonId, database_url: str
 ) -> None:
     claim = await claimed(ledger, salon)
-    await ledger.keep_secrets(claim, "sealed key", "sealed secret")
     await ledger.mark_sent(claim)
     run(database_url, "UPDATE companies SET activation_due_at = now()")
 
-    taken_over = await claimed(ledger, salon)
+    taken_over = await ledger.claim(salon, FreshSecrets("another key", "another secret"))
 
+    assert taken_over is not None
     assert taken_over.sent
     assert (taken_over.api_key, taken_over.webhook_secret) == ("sealed key", "sealed secret")
 
@@ -172,13 +172,13 @@ async def test_an_uninstalled_salon_takes_the_claim_away(
     claim = await claimed(ledger, salon)
     run(database_url, "UPDATE companies SET integration_status = 'uninstalled', api_key = NULL")
 
-    assert not await ledger.keep_secrets(claim, "sealed key", "sealed secret")
+    assert not await ledger.mark_sent(claim)
     assert not await ledger.settle(claim, ACTIVE)
 
     after = row(database_url)
     assert (after["integration_status"], after["api_key"]) == ("uninstalled", None)
     assert history(database_url)[-1] == "activation_abandoned"
-    assert await ledger.claim(salon) is None
+    assert await ledger.claim(salon, FRESH) is None
 
 
 @pytest.mark.parametrize("status", ["active", "frozen", "uninstalled"])
@@ -187,7 +187,7 @@ async def test_a_salon_that_is_not_to_be_activated_is_not_claimed(
 ) -> None:
     run(database_url, "UPDATE companies SET integration_status = %s", status)
 
-    assert await ledger.claim(salon) is None
+    assert await ledger.claim(salon, FRESH) is None
     assert history(database_url) == []
 
 
@@ -196,7 +196,7 @@ async def test_a_salon_without_whatsapp_is_not_claimed(
 ) -> None:
     run(database_url, "UPDATE companies SET whatsapp_connected = false")
 
-    assert await ledger.claim(salon) is None
+    assert await ledger.claim(salon, FRESH) is None
 
 
 async def test_a_held_advisory_lock_keeps_the_step_machine_out(
@@ -204,9 +204,9 @@ async def test_a_held_advisory_lock_keeps_the_step_machine_out(
 ) -> None:
     with psycopg.connect(database_url) as other, other.transaction():
         other.execute("SELECT pg_advisory_xact_lock(%s, %s)", (0x41_43_54, SALON))
-        assert await TransactionLedger(pool).claim(salon) is None
+        assert await TransactionLedger(pool).claim(salon, FRESH) is None
 
-    assert await TransactionLedger(pool).claim(salon) is not None
+    assert await TransactionLedger(pool).claim(salon, FRESH) is not None
 
 
 async def test_the_event_and_the_state_are_written_together_or_not_at_all(
@@ -214,11 +214,11 @@ async def test_the_event_and_the_state_are_written_together_or_not_at_all(
 ) -> None:
     run(database_url, "ALTER TABLE marketplace_events RENAME TO away")
     with pytest.raises(psycopg.Error):
-        await TransactionLedger(pool).claim(salon)
+        await TransactionLedger(pool).claim(salon, FRESH)
 
     assert row(database_url)["integration_status"] == "pending_whatsapp"
     with pytest.raises(psycopg.Error):
-        await SimpleLedger(pool).claim(salon)
+        await SimpleLedger(pool).claim(salon, FRESH)
     assert row(database_url)["integration_status"] == "activating"
 
 
@@ -237,7 +237,7 @@ async def test_a_serialization_failure_is_tried_again_at_once(
         " FOR EACH ROW EXECUTE FUNCTION conflict()",
     )
 
-    assert await TransactionLedger(pool).claim(salon) is not None
+    assert await TransactionLedger(pool).claim(salon, FRESH) is not None
     assert history(database_url) == ["activation_started"]
 
 
@@ -294,6 +294,6 @@ async def test_without_postgres_a_ledger_raises_and_nothing_hangs() -> None:
     await nowhere.open(wait=False)
     try:
         with pytest.raises(psycopg.Error):
-            await asyncio.wait_for(TransactionLedger(nowhere).claim(SALON), 10)
+            await asyncio.wait_for(TransactionLedger(nowhere).claim(SALON, FRESH), 10)
     finally:
         await nowhere.close()

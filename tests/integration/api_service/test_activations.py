@@ -114,7 +114,7 @@ async def test_a_connected_salon_is_activated_though_nobody_asks(town: Town) -> 
     tell(town, 1001)
 
     await town.settled(lambda: len(town.events(1001)) == 3, "the history is whole")
-    assert town.statuses() == {1001: "active"}
+    await town.settled(lambda: town.statuses() == {1001: "active"}, "the salon is active")
     assert town.yclients.salons == [1001]
     assert town.events(1001) == ["activation_started", "activation_sent", "activation_completed"]
     [row] = town.run("SELECT * FROM companies")

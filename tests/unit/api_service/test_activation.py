@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from api_service.core.activation import Activation
+from api_service.core.activation import Activation, fresh_secrets
 from api_service.core.claims import ClaimLostError
 from api_service.core.vault import Vault
-from api_service.store.activations import Claim, IntegrationStatus, Settlement
+from api_service.store.activations import Claim, FreshSecrets, IntegrationStatus, Settlement
 from api_service.yclients.errors import (
     AmbiguousError,
     NotSentError,
@@ -29,20 +29,14 @@ class RememberingLedger:
 
     mode: str = "remembering"
     steps: list[str] = field(default_factory=list)
-    kept: tuple[str, str] | None = None
     settled: Settlement | None = None
     lost: str | None = None
 
-    async def claim(self, salon_id: SalonId) -> Claim | None:
-        raise NotImplementedError(salon_id)
+    async def claim(self, salon_id: SalonId, fresh: FreshSecrets) -> Claim | None:
+        raise NotImplementedError(salon_id, fresh)
 
     async def renew(self, claim: Claim) -> bool:
         raise NotImplementedError(claim)
-
-    async def keep_secrets(self, claim: Claim, api_key: str, webhook_secret: str) -> bool:
-        assert claim is not None
-        self.kept = (api_key, webhook_secret)
-        return self._step("keep_secrets")
 
     async def mark_sent(self, claim: Claim) -> bool:
         assert claim is not None
@@ -65,13 +59,11 @@ FIRST = Claim(
     status_before=IntegrationStatus.PENDING_WHATSAPP,
     failures=0,
     sent=False,
-    api_key=None,
-    webhook_secret=None,
+    api_key=VAULT.seal("the key"),
+    webhook_secret=VAULT.seal("the secret"),
     installation=1,
 )
-SENT = replace(
-    FIRST, sent=True, api_key=VAULT.seal("the key"), webhook_secret=VAULT.seal("the secret")
-)
+SENT = replace(FIRST, sent=True)
 
 
 def activation(ledger: RememberingLedger, yclients: AnsweringYclients) -> Activation:
@@ -94,17 +86,33 @@ async def test_an_accepted_call_is_a_success_when_the_status_says_so() -> None:
     assert (len(yclients.activated), yclients.asked) == (1, 3)
 
 
-async def test_the_key_is_kept_sealed_before_anything_is_sent() -> None:
+async def test_the_claims_secrets_are_sent_once_it_is_marked() -> None:
     ledger, yclients = RememberingLedger(), AnsweringYclients()
 
     await activation(ledger, yclients).carry_out(FIRST)
 
-    assert ledger.steps == ["keep_secrets", "mark_sent", "settle"]
-    [(api_key, [hook])] = yclients.activated
-    assert ledger.kept is not None
-    assert [VAULT.open(kept) for kept in ledger.kept] == [api_key, hook.rpartition("/")[2]]
-    assert hook.startswith("https://connect.example.com/webhook/yclients/hook/1001/")
-    assert min(len(api_key), len(hook.rpartition("/")[2])) >= 32
+    assert ledger.steps == ["mark_sent", "settle"]
+    hook = "https://connect.example.com/webhook/yclients/hook/1001/the secret"
+    assert yclients.activated == [("the key", (hook,))]
+
+
+def test_fresh_secrets_are_sealed_long_and_never_the_same() -> None:
+    first, second = fresh_secrets(VAULT), fresh_secrets(VAULT)
+
+    opened = [VAULT.open(each) for each in (first.api_key, first.webhook_secret, second.api_key)]
+    assert len(set(opened)) == 3
+    assert all(each and len(each) >= 32 for each in opened)
+
+
+async def test_a_secret_that_does_not_open_is_made_anew() -> None:
+    foreign = Vault([SecretStr("another-key-0123456789-abcdefghijkl")]).seal("the key")
+    yclients = AnsweringYclients()
+
+    settlement = await settle(yclients, replace(FIRST, api_key=foreign))
+
+    assert yclients.activated == []
+    assert (settlement.status, settlement.reason) == (FAILED, "key_lost")
+    assert not settlement.may_be_sent
 
 
 async def test_a_call_that_may_have_arrived_is_asked_for_before_it_is_repeated() -> None:
@@ -233,7 +241,7 @@ async def test_another_status_is_told_by_its_name(status: str, reason: str) -> N
     assert (settlement.status, settlement.reason) == (PENDING, f"connection_{reason}")
 
 
-@pytest.mark.parametrize("step", ["keep_secrets", "mark_sent", "settle"])
+@pytest.mark.parametrize("step", ["mark_sent", "settle"])
 async def test_a_lost_claim_ends_the_attempt(step: str) -> None:
     ledger, yclients = RememberingLedger(lost=step), AnsweringYclients()
 
@@ -244,15 +252,12 @@ async def test_a_lost_claim_ends_the_attempt(step: str) -> None:
     assert bool(yclients.activated) == (step == "settle")
 
 
-async def test_a_key_of_the_previous_system_is_sealed_and_used() -> None:
-    ledger, yclients = RememberingLedger(), AnsweringYclients(statuses=["pending", "active"])
-    claim = replace(SENT, api_key="plain-key-of-before")
+async def test_a_key_of_the_previous_system_is_used_as_it_is() -> None:
+    yclients = AnsweringYclients(statuses=["pending", "active"])
 
-    await activation(ledger, yclients).carry_out(claim)
+    await settle(yclients, replace(SENT, api_key="plain-key-of-before"))
 
     assert yclients.activated[0][0] == "plain-key-of-before"
-    assert ledger.kept is not None
-    assert VAULT.open(ledger.kept[0]) == "plain-key-of-before"
 
 
 async def test_what_is_left_to_an_operator_is_kept_and_not_sent() -> None:
@@ -263,7 +268,6 @@ async def test_what_is_left_to_an_operator_is_kept_and_not_sent() -> None:
     assert yclients.activated == []
     assert settlement.status is IntegrationStatus.PENDING_CALLBACK
     assert settlement.may_be_sent
-    assert ledger.kept is not None
 
 
 async def test_what_an_operator_has_sent_is_noticed() -> None:
