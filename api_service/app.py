@@ -201,7 +201,7 @@ class _Parts:
         )
         engine = socketio.ASGIApp(self.sockets, socketio_path=PATH)
         return [
-            *Redirect(registrar, pages).routes,
+            *Redirect(registrar, pages, self.activation.activations.wake).routes,
             *Onboarding(self.tokens, pages).routes,
             *LinkingApi(self.tokens, self.qr_linking, self.snapshots, self.standing).routes,
             *self.incoming.routes,

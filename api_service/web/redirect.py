@@ -1,5 +1,6 @@
 """Where YClients sends an owner who pressed «Подключить»."""
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 import structlog
@@ -16,9 +17,12 @@ _log = structlog.get_logger(__name__)
 
 
 class Redirect:
-    def __init__(self, registrar: Registrar, pages: Pages) -> None:
+    """``wake``: a salon may have become due by its owner's coming."""
+
+    def __init__(self, registrar: Registrar, pages: Pages, wake: Callable[[], None]) -> None:
         self._registrar = registrar
         self._pages = pages
+        self._wake = wake
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -30,6 +34,7 @@ class Redirect:
         token = await self._registrar.register(
             salon_id, query.get("user_data", ""), query.get("user_data_sign", "")
         )
+        self._wake()
         _log.info("registration_started", salon_id=salon_id)
         return RedirectResponse(
             f"/marketplace/onboarding?token={quote(token)}", status_code=302, headers=PRIVATE
