@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from starlette.routing import BaseRoute
 
 from api_service.core.admin.audit import Audit
+from api_service.core.admin.marketplace import Marketplace
 from api_service.core.admin.operators import Operators
 from api_service.core.admin.salons import SalonDesk
 from api_service.core.breaker import Breaker
@@ -14,7 +15,9 @@ from api_service.settings import ApiSettings
 from api_service.web.admin.audit import AdminAudit
 from api_service.web.admin.breakers import AdminBreakers
 from api_service.web.admin.guard import Guard
+from api_service.web.admin.payments import AdminPayments
 from api_service.web.admin.salons import AdminSalons
+from api_service.yclients.client import Yclients
 from shared.db import Pool
 
 
@@ -28,11 +31,13 @@ class AdminParts:
         limits: Limits,
         sessions: SessionReport,
         breakers: Mapping[str, Breaker],
+        yclients: Yclients,
     ) -> None:
         audit = Audit(database)
         guard = Guard(Operators(database, settings.admin_token.get_secret_value()), limits)
         self._rooms = (
             AdminSalons(guard, SalonDesk(database, sessions, audit)),
+            AdminPayments(guard, Marketplace(database, yclients, audit)),
             AdminBreakers(guard, breakers, audit),
             AdminAudit(guard, audit),
         )

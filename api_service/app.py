@@ -119,7 +119,9 @@ class _Parts:
         self._connect_pages()
         self.sessions = SessionReport(self.snapshots)
         self.breakers = {"qrGeneration": self.qr_breaker, "yclients": self.yclients_breaker}
-        self.admin = AdminParts(settings, self.database, self.limits, self.sessions, self.breakers)
+        self.admin = AdminParts(
+            settings, self.database, self.limits, self.sessions, self.breakers, self.yclients
+        )
 
     def _link(self) -> None:
         settings = self.settings

@@ -52,3 +52,6 @@ $$;
 
 CREATE OR REPLACE TRIGGER keep_admin_audit BEFORE UPDATE OR DELETE ON admin_audit
     FOR EACH ROW EXECUTE FUNCTION keep_admin_audit();
+
+CREATE INDEX IF NOT EXISTS admin_audit_payment_idx ON admin_audit ((detail ->> 'payment_id'))
+    WHERE action = 'payment_notify';

@@ -127,3 +127,9 @@ LIMIT %(count)s;
 UPDATE companies SET api_key = %(new_api_key)s, webhook_secret = %(new_webhook_secret)s
 WHERE id = %(id)s AND api_key IS NOT DISTINCT FROM %(api_key)s
     AND webhook_secret IS NOT DISTINCT FROM %(webhook_secret)s;
+
+-- name: salon_of_payment
+SELECT salon_id FROM admin_audit
+WHERE action = 'payment_notify' AND detail ->> 'payment_id' = %(payment_id)s::text
+ORDER BY id DESC
+LIMIT 1;

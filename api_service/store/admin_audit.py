@@ -114,3 +114,10 @@ async def audit_records(
     )
     rows = await cursor.fetchall()
     return [AuditRecord(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]
+
+
+async def salon_of_payment(connection: Connection, payment_id: int) -> SalonId | None:
+    """Of a payment that was told to YClients from here."""
+    cursor = await connection.execute(query("salon_of_payment"), {"payment_id": payment_id})
+    row = await cursor.fetchone()
+    return SalonId(row["salon_id"]) if row else None
