@@ -23,6 +23,7 @@ from api_service.core.connection_check import ConnectionCheck
 from api_service.core.health import HealthChecks
 from api_service.core.limits import Limits
 from api_service.core.linking import SessionLine
+from api_service.core.marketplace_state import MarketplaceWatch
 from api_service.core.outcomes import Outcomes
 from api_service.core.owners import Owners
 from api_service.core.qr_linking import QrLinking
@@ -54,6 +55,7 @@ from api_service.web.health import HealthRoutes
 from api_service.web.linking_api import LinkingApi
 from api_service.web.marketplace_health import MarketplaceHealth
 from api_service.web.onboarding import Onboarding
+from api_service.web.openapi.page import Reference
 from api_service.web.pages import Pages
 from api_service.web.redirect import Redirect
 from api_service.yclients.client import Yclients
@@ -103,9 +105,8 @@ class _Parts:
         self.owners = Owners(Heartbeats(self.redis))
         self.snapshots = Snapshots(self.redis, self.owners.lost)
         self.round_trips = RoundTrips(self.redis)
-        self.checks = HealthChecks(
-            Vitals(self.redis), self.round_trips, self.database, self.activity
-        )
+        self.vitals = Vitals(self.redis)
+        self.checks = HealthChecks(self.vitals, self.round_trips, self.database, self.activity)
         self.tokens = Tokens(settings.jwt_secret.get_secret_value())
         self.standing = Standing(self.database)
         self._link()
@@ -202,19 +203,23 @@ class _Parts:
             strict=settings.require_pending_connection,
         )
         engine = socketio.ASGIApp(self.sockets, socketio_path=PATH)
-        return [
+        watch = MarketplaceWatch(self.checks, self.database, self.breakers)
+        routes: list[BaseRoute] = []
+        routes += [
             *Redirect(registrar, pages, self.activation.activations.wake).routes,
             *Onboarding(self.tokens, pages).routes,
             *LinkingApi(self.tokens, self.qr_linking, self.snapshots, self.standing).routes,
             *self.incoming.routes,
             *ActivationApi(self.activation.requests).routes,
             *HealthRoutes(self.checks, self.round_trips, self.sessions).routes,
-            *MarketplaceHealth(settings, self.checks, self.qr_breaker).routes,
+            *MarketplaceHealth(settings, watch, self.database, self.vitals).routes,
             *self.admin.routes,
             *metrics.routes(self._inventory()),
             *Assets(settings.page_dir).routes,
+            *Reference(lambda: routes).routes,
             Mount(f"/{PATH}", Gate(engine)),
         ]
+        return routes
 
     def _inventory(self) -> Inventory:
         inventory = Inventory()

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -33,11 +34,13 @@ __all__ = [
     "DatabaseError",
     "Pool",
     "PoolTimeout",
+    "PoolUse",
     "Row",
     "UnstorableError",
     "in_transaction",
     "load_queries",
     "make_pool",
+    "pool_use",
 ]
 
 _BLOCK: Final = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
@@ -140,6 +143,27 @@ async def measure_latency_ms(pool: Pool, timeout_s: float = 2.0) -> float | None
 async def _ask_nothing(pool: Pool, timeout_s: float) -> None:
     async with pool.connection(timeout=timeout_s) as connection:
         await connection.execute("SELECT 1")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Connections: ``size`` there are, of ``limit`` at most; ``waiting``: queries for one."""
+
+    size: int
+    in_use: int
+    limit: int
+    waiting: int
+
+
+def pool_use(pool: Pool) -> PoolUse:
+    stats = pool.get_stats()
+    size = stats.get("pool_size", 0)
+    return PoolUse(
+        size=size,
+        in_use=size - stats.get("pool_available", 0),
+        limit=stats.get("pool_max", 0),
+        waiting=stats.get("requests_waiting", 0),
+    )
 
 
 def load_queries(path: Path) -> dict[str, str]:

@@ -19,6 +19,10 @@ _BY_REASON: Final = {
 }
 
 
+LINK_ERRORS: Final = frozenset({*_BY_REASON.values(), ErrorCode.LINKER_FAILED})
+"""Every code by which a link attempt may fail."""
+
+
 def code_of(reason: Reason) -> ErrorCode:
     """Of a link attempt that has failed."""
     return _BY_REASON.get(reason, ErrorCode.LINKER_FAILED)

@@ -4,13 +4,15 @@ from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from api_service.core.activation_request import ActivationRequests
 from api_service.store.activations import ActivationState, IntegrationStatus
 from api_service.web.answers import json_answer
 from api_service.web.bodies import read_object
 from api_service.web.errors import error_body
+from api_service.web.linking_models import Activated, ActivationAsked, ActivationPending
+from api_service.web.openapi.operation import Answer, DocumentedRoute, Operation
 from shared.company_id import SalonId
 from shared.errors import AppError, ErrorCode
 from shared.texts import activation_text
@@ -24,7 +26,30 @@ class ActivationApi:
 
     @property
     def routes(self) -> list[BaseRoute]:
-        return [Route("/marketplace/activate", self._activate, methods=["POST"])]
+        operation = Operation(
+            "Wait for the salon's activation in YClients",
+            [
+                Answer(200, "It is active.", Activated),
+                Answer(202, "It is not yet; the server goes on by itself.", ActivationPending),
+            ],
+            "Linking",
+            "The server activates a linked salon also when nobody asks.",
+            body=ActivationAsked,
+            errors=(
+                ErrorCode.TOKEN_MISSING,
+                ErrorCode.TOKEN_INVALID,
+                ErrorCode.REGISTRATION_EXPIRED,
+                ErrorCode.REGISTRATION_NOT_FOUND,
+                ErrorCode.INVALID_REQUEST,
+                ErrorCode.PAYLOAD_TOO_LARGE,
+                ErrorCode.CONCURRENT_ACTIVATION,
+                ErrorCode.SALON_FROZEN,
+                ErrorCode.ACTIVATION_FAILED,
+                ErrorCode.NOT_CONFIGURED,
+                ErrorCode.SERVICE_UNAVAILABLE,
+            ),
+        )
+        return [DocumentedRoute("/marketplace/activate", self._activate, operation, method="POST")]
 
     async def _activate(self, request: Request) -> JSONResponse:
         """``{"token": "…"}``. 200 active, 202 not yet, 500 refused by YClients for now."""

@@ -6,24 +6,81 @@ from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from api_service.core.health import CHECK_S, Health, HealthChecks, iso, worst
 from api_service.core.session_report import SessionReport
 from api_service.web.answers import json_answer
+from api_service.web.health_models import (
+    CompanyHealth,
+    Overall,
+    PubsubAsked,
+    PubsubFails,
+    PubsubWorks,
+    RedisPubsubFails,
+    RedisPubsubWorks,
+    WhatsAppHealth,
+)
+from api_service.web.openapi.operation import Answer, DocumentedRoute, Operation
+from api_service.web.reading import read_query
 from shared.bus.connection import BusError
 from shared.bus.ping import RoundTrips
 from shared.clock import now_ms
-from shared.errors import AppError, ErrorCode
+from shared.errors import ErrorCode
 
-DEFAULT_PUBSUB_MS: Final = 5_000
-MAX_PUBSUB_MS: Final = 30_000
 SIMPLE_PUBSUB_S: Final = 2.0
 
 _SUGGESTIONS: Final = {
     "timeout": "Check that the WhatsApp process is running and subscribed to whatsapp:events.",
     "error": "Check that Redis is running and that REDIS_URL is right.",
 }
+
+
+_TAG: Final = "Health"
+_OVERALL: Final = Operation(
+    "Health of this process and of what it needs",
+    [
+        Answer(200, "It works; `warning` says that not all does.", Overall),
+        Answer(503, "Redis or Postgres is away.", Overall),
+    ],
+    _TAG,
+)
+_PUBSUB: Final = Operation(
+    "A ping through the WhatsApp process and back",
+    [
+        Answer(200, "It came back.", PubsubWorks),
+        Answer(503, "It did not, in time.", PubsubFails),
+    ],
+    _TAG,
+    query=PubsubAsked,
+    errors=(ErrorCode.INVALID_REQUEST,),
+)
+_PUBSUB_SIMPLE: Final = Operation(
+    "A ping through Redis and back",
+    [
+        Answer(200, "It came back.", RedisPubsubWorks),
+        Answer(503, "It did not, in time.", RedisPubsubFails),
+    ],
+    _TAG,
+)
+_WHATSAPP: Final = Operation(
+    "The WhatsApp process, the credential store and sessions by status",
+    [Answer(200, "`status` is the worst of them.", WhatsAppHealth)],
+    _TAG,
+    errors=(ErrorCode.SERVICE_UNAVAILABLE,),
+)
+_COMPANY: Final = Operation(
+    "A salon's session",
+    [Answer(200, "What is known of it.", CompanyHealth)],
+    _TAG,
+    path={"id": {"type": "string", "pattern": "^(company_)?[1-9][0-9]{0,14}$"}},
+    errors=(
+        ErrorCode.INVALID_SALON_ID,
+        ErrorCode.INVALID_SESSION_ID,
+        ErrorCode.NOT_FOUND,
+        ErrorCode.SERVICE_UNAVAILABLE,
+    ),
+)
 
 
 class HealthRoutes:
@@ -37,11 +94,11 @@ class HealthRoutes:
     @property
     def routes(self) -> list[BaseRoute]:
         return [
-            Route("/health", self._overall),
-            Route("/health/pubsub", self._pubsub),
-            Route("/health/pubsub/simple", self._pubsub_simple),
-            Route("/health/whatsapp", self._whatsapp),
-            Route("/health/company/{id}", self._company),
+            DocumentedRoute("/health", self._overall, _OVERALL),
+            DocumentedRoute("/health/pubsub", self._pubsub, _PUBSUB),
+            DocumentedRoute("/health/pubsub/simple", self._pubsub_simple, _PUBSUB_SIMPLE),
+            DocumentedRoute("/health/whatsapp", self._whatsapp, _WHATSAPP),
+            DocumentedRoute("/health/company/{id}", self._company, _COMPANY),
         ]
 
     async def _overall(self, _request: Request) -> JSONResponse:
@@ -56,7 +113,7 @@ class HealthRoutes:
         return json_answer(body, 503 if status is Health.ERROR else 200)
 
     async def _pubsub(self, request: Request) -> JSONResponse:
-        timeout_ms = _timeout_ms(request.query_params.get("timeout"))
+        timeout_ms = read_query(request, PubsubAsked).timeout
         started = time.perf_counter()
         try:
             trip = await self._round_trips.through_whatsapp_service(timeout_ms / 1000)
@@ -111,15 +168,6 @@ class HealthRoutes:
         """404 for a salon of which nothing is known."""
         report = await self._sessions.one(request.path_params["id"])
         return json_answer({**report, "timestamp": iso(now_ms())})
-
-
-def _timeout_ms(text: str | None) -> int:
-    """Raises AppError(INVALID_REQUEST) unless it is 1..30000 in milliseconds."""
-    if text is None:
-        return DEFAULT_PUBSUB_MS
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_PUBSUB_MS:
-        raise AppError(ErrorCode.INVALID_REQUEST)
-    return int(text)
 
 
 def _unhealthy(subject: str, kind: str, error: str, started: float) -> JSONResponse:

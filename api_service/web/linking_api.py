@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from api_service.core.linking import seconds_left
 from api_service.core.qr_linking import QrLinking
@@ -12,13 +12,29 @@ from api_service.core.standing import Standing
 from api_service.core.tokens import Registration, Tokens
 from api_service.web.answers import json_answer
 from api_service.web.bearer import bearer_of
+from api_service.web.linking_models import LiveQr, SessionState
+from api_service.web.openapi.operation import (
+    ONBOARDING_TOKEN,
+    SESSION_ID,
+    Answer,
+    DocumentedRoute,
+    Operation,
+)
 from shared.bus.snapshots import Snapshots
 from shared.company_id import parse_session_id
 from shared.errors import AppError, ErrorCode
+from shared.failures import LINK_ERRORS
 from shared.messages.status import SessionStatus
 from shared.texts import status_text
 
 _STATUS: Final = "/marketplace/api/status/"
+_TAG: Final = "Linking"
+_TOKEN_ERRORS: Final = (
+    ErrorCode.TOKEN_INVALID,
+    ErrorCode.TOKEN_EXPIRED,
+    ErrorCode.NOT_CONFIGURED,
+    ErrorCode.SERVICE_UNAVAILABLE,
+)
 ASK_AGAIN_S: Final = 5
 """While the salon waits in the queue."""
 
@@ -35,8 +51,36 @@ class LinkingApi:
     @property
     def routes(self) -> list[BaseRoute]:
         return [
-            Route("/marketplace/api/qr", self._qr, methods=["POST"]),
-            Route(f"{_STATUS}{{session_id:path}}", self._status),
+            DocumentedRoute(
+                "/marketplace/api/qr",
+                self._qr,
+                Operation(
+                    "A QR by which the salon's WhatsApp is linked",
+                    [Answer(200, "A live QR.", LiveQr)],
+                    _TAG,
+                    security=ONBOARDING_TOKEN,
+                    errors=(
+                        *_TOKEN_ERRORS,
+                        *sorted(LINK_ERRORS),
+                        ErrorCode.REGISTRATION_NOT_FOUND,
+                        ErrorCode.ALREADY_CONNECTED,
+                        ErrorCode.QR_TIMEOUT,
+                    ),
+                ),
+                method="POST",
+            ),
+            DocumentedRoute(
+                f"{_STATUS}{{session_id:path}}",
+                self._status,
+                Operation(
+                    "How a salon's WhatsApp session stands",
+                    [Answer(200, "Its present state.", SessionState)],
+                    _TAG,
+                    path={"session_id": SESSION_ID},
+                    security=ONBOARDING_TOKEN,
+                    errors=(*_TOKEN_ERRORS, ErrorCode.INVALID_SESSION_ID, ErrorCode.FORBIDDEN),
+                ),
+            ),
         ]
 
     async def _qr(self, request: Request) -> JSONResponse:

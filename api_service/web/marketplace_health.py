@@ -1,85 +1,118 @@
 """Whether salons can be linked now; details for those who hold the token."""
 
-import asyncio
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from api_service.core.breaker import Breaker
-from api_service.core.health import Check, Health, HealthChecks, iso
+from api_service.core.health import Health, iso
+from api_service.core.marketplace_state import MarketplaceState, MarketplaceWatch
 from api_service.settings import ApiSettings
-from api_service.store.breaker_record import BreakerState
 from api_service.web.answers import json_answer
 from api_service.web.bearer import bearer_of, same_secret
-from shared.bus.connection import BusError
+from api_service.web.marketplace_health_models import MarketplaceHealthTold
+from api_service.web.openapi.operation import HEALTH_TOKEN, Answer, DocumentedRoute, Operation
+from shared.bus.vitals import Vitals
 from shared.clock import now_ms
+from shared.db import Pool, pool_use
+
+_OPERATION: Final = Operation(
+    "Whether salons can be linked now",
+    [
+        Answer(200, "`ok`, or `degraded`: `warnings` say why.", MarketplaceHealthTold),
+        Answer(503, "`error`: without Postgres, or settings missing.", MarketplaceHealthTold),
+    ],
+    "Health",
+    "Everything but `status` and `timestamp` is for those who hold the token.",
+    security=HEALTH_TOKEN,
+    open_to_all=True,
+)
 
 
 class MarketplaceHealth:
-    """200 ``ok`` or ``degraded``; 503 ``error`` without the database or with settings missing."""
-
-    def __init__(self, settings: ApiSettings, checks: HealthChecks, qr_breaker: Breaker) -> None:
+    def __init__(
+        self, settings: ApiSettings, watch: MarketplaceWatch, database: Pool, vitals: Vitals
+    ) -> None:
         self._settings = settings
-        self._checks = checks
-        self._qr_breaker = qr_breaker
+        self._watch = watch
+        self._database = database
+        self._vitals = vitals
 
     @property
     def routes(self) -> list[BaseRoute]:
-        return [Route("/marketplace/health", self._health)]
+        return [DocumentedRoute("/marketplace/health", self._health, _OPERATION)]
 
     async def _health(self, request: Request) -> JSONResponse:
-        database, redis = await asyncio.gather(self._checks.database(), self._checks.redis())
-        breaker = await self._breaker_state(redis)
-        warnings = self._warnings(database, redis, breaker)
-        if database.status is Health.ERROR or self._settings.missing:
+        state = await self._watch.look()
+        warnings = [*(f"{name} is not set" for name in self._settings.missing), *state.warnings]
+        if state.database.status is Health.ERROR or self._settings.missing:
             status, status_code = "error", 503
         else:
             status, status_code = ("degraded" if warnings else "ok"), 200
         body: dict[str, Any] = {"status": status, "timestamp": iso(now_ms())}
         expected = self._settings.health_check_token.get_secret_value()
         if same_secret(bearer_of(request), expected):
-            body |= self._details(database, redis, breaker) | {"warnings": warnings}
+            body |= self._details(state) | {"warnings": warnings}
         return json_answer(body, status_code)
 
-    def _details(
-        self, database: Check, redis: Check, breaker: BreakerState | None
-    ) -> dict[str, Any]:
+    def _details(self, state: MarketplaceState) -> dict[str, Any]:
         return {
             "environment": self._settings.configured,
             "dependencies": {
-                "postgres": database.status.value,
-                "redis": redis.status.value,
+                "postgres": state.database.status.value,
+                "redis": state.redis.status.value,
             },
             "services": {
-                "database_connected": database.detail["connected"],
-                "database_latency_ms": database.detail["latencyMs"],
-                "redis_connected": redis.detail["connected"],
-                "redis_latency_ms": redis.detail["latencyMs"],
+                "database_connected": state.database.detail["connected"],
+                "database_latency_ms": state.database.detail["latencyMs"],
+                "redis_connected": state.redis.detail["connected"],
+                "redis_latency_ms": state.redis.detail["latencyMs"],
             },
+            "pools": self._pools(),
             "circuitBreakers": {
-                "qrGeneration": {"state": breaker.value if breaker else "unknown"},
+                name: {"state": breaker.value if breaker else "unknown"}
+                for name, breaker in state.breakers.items()
             },
-            "featureFlags": {"qrLinking": True, "pairingCode": True},
+            "featureFlags": self._flags(),
+            "activations": _activations(state),
         }
 
-    def _warnings(self, database: Check, redis: Check, breaker: BreakerState | None) -> list[str]:
-        return [
-            *(f"{name} is not set" for name in self._settings.missing),
-            *(["the database does not answer"] if database.status is Health.ERROR else []),
-            *(["Redis does not answer"] if redis.status is Health.ERROR else []),
-            *(
-                ["the QR breaker is not closed"]
-                if breaker not in {BreakerState.CLOSED, None}
-                else []
-            ),
-        ]
+    def _pools(self) -> dict[str, Any]:
+        use = pool_use(self._database)
+        return {
+            "postgres": {
+                "size": use.size,
+                "inUse": use.in_use,
+                "limit": use.limit,
+                "waiting": use.waiting,
+            },
+            "redis": {
+                "size": self._vitals.connections(),
+                "inUse": self._vitals.connections_in_use(),
+                "limit": self._vitals.connections_limit,
+            },
+        }
 
-    async def _breaker_state(self, redis: Check) -> BreakerState | None:
-        if redis.status is Health.ERROR:
-            return None
-        try:
-            return await self._qr_breaker.state()
-        except (BusError, OSError):
-            return None
+    def _flags(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "qrLinking": True,
+            "pairingCode": True,
+            "use_transaction_activation": settings.use_transaction_activation,
+            "activation_rollout_percent": settings.activation_rollout_percent,
+            "skip_yclients_callback": settings.skip_yclients_callback,
+            "require_pending_connection": settings.require_pending_connection,
+        }
+
+
+def _activations(state: MarketplaceState) -> dict[str, Any] | None:
+    figures = state.activations
+    if figures is None:
+        return None
+    return {
+        "pending": sum(figures.by_status.values()),
+        "byStatus": dict(sorted(figures.by_status.items())),
+        "due": figures.due,
+        "lateSeconds": round(figures.late_s, 1),
+    }

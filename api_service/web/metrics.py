@@ -6,9 +6,10 @@ import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api_service.web.openapi.operation import TEXT, Answer, DocumentedRoute, Operation
 from shared.inventory import Inventory
 
 _log = structlog.get_logger(__name__)
@@ -26,7 +27,12 @@ def routes(inventory: Inventory) -> list[BaseRoute]:
     async def metrics(_request: Request) -> Response:
         return Response(inventory.exposition(), media_type=CONTENT_TYPE_LATEST)
 
-    return [Route("/metrics", metrics)]
+    operation = Operation(
+        "What is measured, for Prometheus",
+        [Answer(200, "In Prometheus' text format.", media_type=TEXT)],
+        "Health",
+    )
+    return [DocumentedRoute("/metrics", metrics, operation)]
 
 
 class MeasureRequests:

@@ -6,12 +6,15 @@ from urllib.parse import quote
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from api_service.core.registration import Registrar
 from api_service.core.salon_ids import salon_id_of_query
 from api_service.web.headers import PRIVATE
+from api_service.web.linking_models import RedirectAsked
+from api_service.web.openapi.operation import HTML, Answer, DocumentedRoute, Operation
 from api_service.web.pages import Pages
+from shared.errors import ErrorCode
 
 _log = structlog.get_logger(__name__)
 
@@ -26,7 +29,25 @@ class Redirect:
 
     @property
     def routes(self) -> list[BaseRoute]:
-        return [Route("/auth/yclients/redirect", self._pages.guard(self._redirect))]
+        operation = Operation(
+            "An owner pressed «Подключить» in YClients",
+            [Answer(302, "To the onboarding page.", headers={"Location": "With a token."})],
+            "Onboarding",
+            query=RedirectAsked,
+            errors=(
+                ErrorCode.INVALID_SALON_ID,
+                ErrorCode.USER_DATA_INVALID,
+                ErrorCode.SIGNATURE_MISSING,
+                ErrorCode.SIGNATURE_INVALID,
+                ErrorCode.SALON_NOT_CONNECTED,
+                ErrorCode.SALON_OF_ANOTHER_USER,
+                ErrorCode.NOT_CONFIGURED,
+                ErrorCode.SERVICE_UNAVAILABLE,
+            ),
+            errors_as=HTML,
+        )
+        endpoint = self._pages.guard(self._redirect)
+        return [DocumentedRoute("/auth/yclients/redirect", endpoint, operation)]
 
     async def _redirect(self, request: Request) -> Response:
         query = request.query_params

@@ -3,11 +3,14 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.bus import keys
+
+_STATE: Final = "db.client.connection.state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,20 @@ class Vitals:
         except (RedisError, OSError, TimeoutError):
             return None
         return (time.perf_counter() - started) * 1000
+
+    def connections_in_use(self) -> int:
+        return sum(
+            count
+            for count, labels in self._redis.connection_pool.get_connection_count()
+            if labels.get(_STATE) == "used"
+        )
+
+    def connections(self) -> int:
+        return sum(count for count, _ in self._redis.connection_pool.get_connection_count())
+
+    @property
+    def connections_limit(self) -> int:
+        return self._redis.connection_pool.max_connections
 
     async def command_depth(self) -> CommandDepth:
         """Raises redis.exceptions.RedisError."""

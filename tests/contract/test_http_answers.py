@@ -38,6 +38,9 @@ CHANGING = frozenset(
         "expires_at",
         "updatedAt",
         "at",
+        "size",
+        "inUse",
+        "waiting",
     }
 )
 HEADERS = (

@@ -7,12 +7,13 @@ import hashlib
 import hmac
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
 from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from api_service.__main__ import uvicorn_config
 from api_service.app import Application, build_app
@@ -22,6 +23,7 @@ from api_service.settings import ApiSettings
 from shared.company_id import CompanyId, SalonId
 from shared.http_server import Server, listen
 from shared.settings import Environment
+from tests.support.documented import Documented
 from tests.support.waiting import wait_until
 
 JWT_SECRET: Final = "test-jwt-secret-0123456789-abcdefghij"
@@ -89,12 +91,28 @@ async def running_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
     url = f"http://127.0.0.1:{_port_of(listener)}"
     await wait_until(lambda: server.started or serving.done(), what="the API serves")
     try:
-        async with httpx2.AsyncClient(base_url=url, timeout=30) as http:
+        hooks = {"response": [_checked_by(documented(application))]}
+        async with httpx2.AsyncClient(base_url=url, timeout=30, event_hooks=hooks) as http:
             yield RunningApi(url, application, http)
     finally:
         await application.release_sockets()
         server.should_exit = True
         await asyncio.wait_for(serving, 10)
+
+
+def documented(application: Application) -> Documented:
+    assert isinstance(application.asgi, Starlette)
+    return Documented(application.asgi)
+
+
+def _checked_by(document: Documented) -> Callable[[httpx2.Response], Awaitable[None]]:
+    """Whatever a test asks for: the application must have said that it may answer so."""
+
+    async def check(answer: httpx2.Response) -> None:
+        await answer.aread()
+        document.check(answer.request.method, answer.request.url.path, answer)
+
+    return check
 
 
 def _port_of(listener: socket.socket) -> int:

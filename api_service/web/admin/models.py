@@ -32,6 +32,8 @@ class Order(BaseModel):
 
 
 class AdminAnswer(BaseModel):
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     success: Literal[True] = True
 
 

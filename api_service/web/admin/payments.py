@@ -56,7 +56,7 @@ class PaymentLinkAsked(Asked):
 
 
 class PaymentOrder(Order):
-    payment_sum: Annotated[float, Field(gt=0, le=100_000_000)]
+    payment_sum: Annotated[float, Field(ge=0.01, le=100_000_000)]
     currency_iso: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     payment_date: Moment
     period_from: Moment

@@ -107,7 +107,8 @@ def _operation(
 
 
 def _operation_id(route: DocumentedRoute) -> str:
-    words = "".join(letter if letter.isalnum() else " " for letter in route.path).split()
+    _, path, _ = compile_path(route.path)
+    words = "".join(letter if letter.isalnum() else " " for letter in path).split()
     return "_".join([route.method.lower(), *words])
 
 
@@ -148,7 +149,7 @@ def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _responses(operation: Operation, models: _Models) -> dict[str, Any]:
     told = {str(answer.status): _response(answer, models) for answer in operation.answers}
     by_status: defaultdict[int, list[ErrorCode]] = defaultdict(list)
-    for code in operation.errors:
+    for code in dict.fromkeys(operation.errors):
         by_status[AppError(code).http_status].append(code)
     for status, codes in sorted(by_status.items()):
         refusal = _refusal(operation, codes)
@@ -160,7 +161,8 @@ def _responses(operation: Operation, models: _Models) -> dict[str, Any]:
 def _response(answer: Answer, models: _Models) -> dict[str, Any]:
     told: dict[str, Any] = {"description": answer.text}
     if answer.kind:
-        schema = models[answer.model, "serialization"] if answer.model else {"type": "string"}
+        free = {"type": "object" if answer.kind == JSON else "string"}
+        schema = models[answer.model, "serialization"] if answer.model else free
         told["content"] = {answer.kind: {"schema": schema}}
     if answer.headers:
         told["headers"] = _headers(answer.headers)

@@ -1,0 +1,102 @@
+"""How the marketplace stands, for those who watch. Nothing here raises, and all of it ends in time.
+
+Two steps, each within `CHECK_S`: whether Postgres and Redis answer, and what is in them. What does
+not answer in the first is not asked in the second.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from api_service.core.breaker import Breaker
+from api_service.core.health import CHECK_S, Check, Health, HealthChecks
+from api_service.store.breaker_record import BreakerState
+from api_service.store.marketplace_figures import ActivationFigures, activation_figures
+from shared.bus.connection import BusError
+from shared.db import DatabaseError, Pool, within
+
+SLOW_DATABASE_MS: Final = 1_000
+SLOW_REDIS_MS: Final = 100
+LATE_ACTIVATION_S: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class MarketplaceState:
+    """None where it could not be asked for: of a breaker, or of the figures."""
+
+    database: Check
+    redis: Check
+    breakers: Mapping[str, BreakerState | None]
+    activations: ActivationFigures | None
+
+    @property
+    def warnings(self) -> list[str]:
+        return [
+            *_of_latency("the database", self.database, SLOW_DATABASE_MS),
+            *_of_latency("Redis", self.redis, SLOW_REDIS_MS),
+            *(
+                f"the {_SPOKEN.get(name, name)} breaker is not closed"
+                for name, state in self.breakers.items()
+                if state not in {BreakerState.CLOSED, None}
+            ),
+            *self._of_figures(),
+        ]
+
+    def _of_figures(self) -> list[str]:
+        if self.activations is None:
+            return []
+        late = self.activations.late_s > LATE_ACTIVATION_S
+        return ["activations are due and not made"] if late else []
+
+
+_SPOKEN: Final = {"qrGeneration": "QR", "yclients": "YClients"}
+
+
+class MarketplaceWatch:
+    """``breakers``: by their names on the wire."""
+
+    def __init__(
+        self, checks: HealthChecks, database: Pool, breakers: Mapping[str, Breaker]
+    ) -> None:
+        self._checks = checks
+        self._database = database
+        self._breakers = breakers
+
+    async def look(self) -> MarketplaceState:
+        database, redis = await asyncio.gather(self._checks.database(), self._checks.redis())
+        breakers, activations = await asyncio.gather(
+            self._breaker_states(redis), self._activations(database)
+        )
+        return MarketplaceState(database, redis, breakers, activations)
+
+    async def _breaker_states(self, redis: Check) -> dict[str, BreakerState | None]:
+        known: dict[str, BreakerState | None] = dict.fromkeys(self._breakers)
+        if redis.status is Health.ERROR:
+            return known
+        try:
+            async with asyncio.timeout(CHECK_S):
+                for name, breaker in self._breakers.items():
+                    known[name] = await breaker.state()
+        except (BusError, OSError, TimeoutError):
+            return dict.fromkeys(self._breakers)
+        return known
+
+    async def _activations(self, database: Check) -> ActivationFigures | None:
+        if database.status is Health.ERROR:
+            return None
+        try:
+            return await within(CHECK_S, self._read_activations())
+        except (DatabaseError, TimeoutError):
+            return None
+
+    async def _read_activations(self) -> ActivationFigures:
+        async with self._database.connection(timeout=CHECK_S) as connection:
+            return await activation_figures(connection)
+
+
+def _of_latency(name: str, check: Check, slow_ms: float) -> list[str]:
+    if check.status is Health.ERROR:
+        return [f"{name} does not answer"]
+    slow = check.detail["latencyMs"] > slow_ms
+    return [f"{name} answers slowly"] if slow else []

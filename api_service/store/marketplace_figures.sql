@@ -1,0 +1,9 @@
+-- name: activation_figures
+SELECT integration_status::text AS status, count(*) AS salons,
+    count(*) FILTER (WHERE activation_due_at <= now()) AS due,
+    EXTRACT(EPOCH FROM now() - min(activation_due_at))::float8 AS late_s
+FROM companies
+WHERE integration_status::text IN (
+    'activating', 'activation_pending', 'activation_failed', 'pending_callback'
+)
+GROUP BY 1;

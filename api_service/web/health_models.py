@@ -1,0 +1,128 @@
+"""What the health routes answer. Times are ISO 8601, latencies in milliseconds."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api_service.core.health import Health
+
+
+class PubsubAsked(BaseModel):
+    """``timeout`` in milliseconds."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    timeout: Annotated[int, Field(ge=1, le=30_000)] = 5_000
+
+
+class ReachableCheck(BaseModel):
+    status: Health
+    connected: bool
+    latencyMs: float | None  # noqa: N815 - names on the wire
+
+
+class WhatsAppCheck(BaseModel):
+    status: Health
+    reachable: bool
+    latencyMs: float | None  # noqa: N815
+
+
+class QueueCheck(BaseModel):
+    status: Health
+    unread: int | None
+    inHand: int | None  # noqa: N815
+    dead: int | None
+
+
+class MemoryCheck(BaseModel):
+    status: Health
+    residentMb: float  # noqa: N815
+
+
+class ActivityCheck(BaseModel):
+    status: Health
+    at: str | None
+
+
+class OverallChecks(BaseModel):
+    redis: ReachableCheck
+    database: ReachableCheck
+    whatsapp: WhatsAppCheck
+    queue: QueueCheck
+    memory: MemoryCheck
+    lastActivity: ActivityCheck  # noqa: N815
+
+
+class Overall(BaseModel):
+    """``uptime`` in seconds."""
+
+    status: Health
+    timestamp: str
+    uptime: float
+    checks: OverallChecks
+
+
+class PubsubWorks(BaseModel):
+    status: Literal["healthy"]
+    pubsub: Literal["working"]
+    latencyMs: float  # noqa: N815
+    testId: str  # noqa: N815
+    timestamp: str
+
+
+class PubsubFails(BaseModel):
+    status: Literal["unhealthy"]
+    pubsub: Literal["timeout", "error"]
+    error: str
+    latencyMs: float  # noqa: N815
+    timestamp: str
+    suggestion: str
+
+
+class RedisPubsubWorks(BaseModel):
+    status: Literal["healthy"]
+    redis_pubsub: Literal["working"]
+    latencyMs: float  # noqa: N815
+    timestamp: str
+
+
+class RedisPubsubFails(BaseModel):
+    status: Literal["unhealthy"]
+    redis_pubsub: Literal["timeout", "error"]
+    error: str
+    latencyMs: float  # noqa: N815
+    timestamp: str
+    suggestion: str
+
+
+class CredentialStore(ReachableCheck):
+    type: Literal["postgres"]
+
+
+class SessionCounts(BaseModel):
+    total: int
+    connected: int
+    byStatus: dict[str, int]  # noqa: N815
+
+
+class WhatsAppHealth(BaseModel):
+    status: Health
+    timestamp: str
+    process: WhatsAppCheck
+    credentialStore: CredentialStore  # noqa: N815
+    sessions: SessionCounts
+
+
+class CompanyHealth(BaseModel):
+    """The number is masked."""
+
+    status: str
+    session_id: str
+    connected: bool
+    reason: str | None
+    linked: bool
+    phoneNumber: str | None  # noqa: N815
+    hasQR: bool  # noqa: N815
+    hasPairingCode: bool  # noqa: N815
+    updatedAt: str | None  # noqa: N815
+    timestamp: str

@@ -1,0 +1,75 @@
+"""What /marketplace/health answers. Latencies are in milliseconds."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from api_service.core.health import Health
+
+
+class Dependencies(BaseModel):
+    postgres: Health
+    redis: Health
+
+
+class Services(BaseModel):
+    database_connected: bool
+    database_latency_ms: float | None
+    redis_connected: bool
+    redis_latency_ms: float | None
+
+
+class RedisPool(BaseModel):
+    """Connections of this process."""
+
+    size: int
+    inUse: int  # noqa: N815 - names on the wire
+    limit: int
+
+
+class PostgresPool(RedisPool):
+    """``waiting``: queries for a connection."""
+
+    waiting: int
+
+
+class Pools(BaseModel):
+    postgres: PostgresPool
+    redis: RedisPool
+
+
+class BreakerTold(BaseModel):
+    state: Literal["closed", "open", "half-open", "unknown"]
+
+
+class FeatureFlags(BaseModel):
+    qrLinking: bool  # noqa: N815
+    pairingCode: bool  # noqa: N815
+    use_transaction_activation: bool
+    activation_rollout_percent: int
+    skip_yclients_callback: bool
+    require_pending_connection: bool
+
+
+class ActivationsTold(BaseModel):
+    """Salons that are not active yet. ``lateSeconds``: how long the first step has been due."""
+
+    pending: int
+    byStatus: dict[str, int]  # noqa: N815
+    due: int
+    lateSeconds: float  # noqa: N815
+
+
+class MarketplaceHealthTold(BaseModel):
+    """None where Postgres could not be asked."""
+
+    status: Literal["ok", "degraded", "error"]
+    timestamp: str
+    environment: dict[str, bool] = {}
+    dependencies: Dependencies | None = None
+    services: Services | None = None
+    pools: Pools | None = None
+    circuitBreakers: dict[str, BreakerTold] = {}  # noqa: N815
+    featureFlags: FeatureFlags | None = None  # noqa: N815
+    activations: ActivationsTold | None = None
+    warnings: list[str] = []
