@@ -1,44 +1,52 @@
-"""Wiring of the admin API."""
+"""Wiring of the admin API: a part of the composition root."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
 from api_service.core.admin.audit import Audit
+from api_service.core.admin.disconnecting import Disconnecting
 from api_service.core.admin.marketplace import Marketplace
 from api_service.core.admin.operators import Operators
 from api_service.core.admin.salons import SalonDesk
+from api_service.core.admin.webhook_desk import WebhookDesk
 from api_service.core.breaker import Breaker
 from api_service.core.limits import Limits
 from api_service.core.session_report import SessionReport
-from api_service.settings import ApiSettings
 from api_service.web.admin.audit import AdminAudit
 from api_service.web.admin.breakers import AdminBreakers
 from api_service.web.admin.guard import Guard
 from api_service.web.admin.payments import AdminPayments
 from api_service.web.admin.salons import AdminSalons
+from api_service.web.admin.webhooks import AdminWebhooks
 from api_service.yclients.client import Yclients
 from shared.db import Pool
 
 
-class AdminParts:
-    """``breakers``: by their names on the wire."""
+@dataclass(frozen=True, slots=True)
+class AdminNeeds:
+    """``breakers``: by their names on the wire; ``wake`` the queue of notifications."""
 
-    def __init__(
-        self,
-        settings: ApiSettings,
-        database: Pool,
-        limits: Limits,
-        sessions: SessionReport,
-        breakers: Mapping[str, Breaker],
-        yclients: Yclients,
-    ) -> None:
+    database: Pool
+    limits: Limits
+    sessions: SessionReport
+    breakers: Mapping[str, Breaker]
+    yclients: Yclients
+    wake: Callable[[], None]
+
+
+class AdminParts:
+    def __init__(self, environment_token: str, needs: AdminNeeds) -> None:
+        database, yclients, wake = needs.database, needs.yclients, needs.wake
         audit = Audit(database)
-        guard = Guard(Operators(database, settings.admin_token.get_secret_value()), limits)
+        guard = Guard(Operators(database, environment_token), needs.limits)
+        disconnecting = Disconnecting(database, yclients, audit, wake)
         self._rooms = (
-            AdminSalons(guard, SalonDesk(database, sessions, audit)),
+            AdminSalons(guard, SalonDesk(database, needs.sessions, audit), disconnecting),
             AdminPayments(guard, Marketplace(database, yclients, audit)),
-            AdminBreakers(guard, breakers, audit),
+            AdminWebhooks(guard, WebhookDesk(database, audit, wake)),
+            AdminBreakers(guard, needs.breakers, audit),
             AdminAudit(guard, audit),
         )
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from api_service import policies
 from api_service.activation_parts import ActivationParts
-from api_service.admin_parts import AdminParts
+from api_service.admin_parts import AdminNeeds, AdminParts
 from api_service.core.activity import Activity
 from api_service.core.breaker import Breaker
 from api_service.core.code_linking import CodeLinking
@@ -121,7 +121,15 @@ class _Parts:
         self.sessions = SessionReport(self.snapshots)
         self.breakers = {"qrGeneration": self.qr_breaker, "yclients": self.yclients_breaker}
         self.admin = AdminParts(
-            settings, self.database, self.limits, self.sessions, self.breakers, self.yclients
+            settings.admin_token.get_secret_value(),
+            AdminNeeds(
+                self.database,
+                self.limits,
+                self.sessions,
+                self.breakers,
+                self.yclients,
+                self.incoming.queue.wake,
+            ),
         )
 
     def _link(self) -> None:

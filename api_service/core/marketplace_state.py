@@ -12,23 +12,30 @@ from typing import Final
 from api_service.core.breaker import Breaker
 from api_service.core.health import CHECK_S, Check, Health, HealthChecks
 from api_service.store.breaker_record import BreakerState
-from api_service.store.marketplace_figures import ActivationFigures, activation_figures
+from api_service.store.marketplace_figures import (
+    ActivationFigures,
+    Reconciliation,
+    activation_figures,
+    last_reconciliation,
+)
+from api_service.store.webhooks import WebhookFigures, webhook_figures
 from shared.bus.connection import BusError
 from shared.db import DatabaseError, Pool, within
 
 SLOW_DATABASE_MS: Final = 1_000
 SLOW_REDIS_MS: Final = 100
 LATE_ACTIVATION_S: Final = 300
+OLD_WEBHOOK_S: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
 class MarketplaceState:
-    """None where it could not be asked for: of a breaker, or of the figures."""
+    """None where it could not be asked for: of a breaker, or all figures."""
 
     database: Check
     redis: Check
     breakers: Mapping[str, BreakerState | None]
-    activations: ActivationFigures | None
+    figures: "Figures | None"
 
     @property
     def warnings(self) -> list[str]:
@@ -44,10 +51,28 @@ class MarketplaceState:
         ]
 
     def _of_figures(self) -> list[str]:
-        if self.activations is None:
+        figures = self.figures
+        if figures is None:
             return []
-        late = self.activations.late_s > LATE_ACTIVATION_S
-        return ["activations are due and not made"] if late else []
+        waited_s = figures.webhooks.oldest_queued_s or 0
+        return [
+            *(
+                ["activations are due and not made"]
+                if figures.activations.late_s > LATE_ACTIVATION_S
+                else []
+            ),
+            *(["a webhook waits for long"] if waited_s > OLD_WEBHOOK_S else []),
+            *(["webhooks have failed"] if figures.webhooks.failed else []),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is in Postgres, as one look at it has found it."""
+
+    activations: ActivationFigures
+    webhooks: WebhookFigures
+    reconciliation: Reconciliation
 
 
 _SPOKEN: Final = {"qrGeneration": "QR", "yclients": "YClients"}
@@ -65,10 +90,10 @@ class MarketplaceWatch:
 
     async def look(self) -> MarketplaceState:
         database, redis = await asyncio.gather(self._checks.database(), self._checks.redis())
-        breakers, activations = await asyncio.gather(
-            self._breaker_states(redis), self._activations(database)
+        breakers, figures = await asyncio.gather(
+            self._breaker_states(redis), self._figures(database)
         )
-        return MarketplaceState(database, redis, breakers, activations)
+        return MarketplaceState(database, redis, breakers, figures)
 
     async def _breaker_states(self, redis: Check) -> dict[str, BreakerState | None]:
         known: dict[str, BreakerState | None] = dict.fromkeys(self._breakers)
@@ -82,17 +107,21 @@ class MarketplaceWatch:
             return dict.fromkeys(self._breakers)
         return known
 
-    async def _activations(self, database: Check) -> ActivationFigures | None:
+    async def _figures(self, database: Check) -> Figures | None:
         if database.status is Health.ERROR:
             return None
         try:
-            return await within(CHECK_S, self._read_activations())
+            return await within(CHECK_S, self._read_figures())
         except (DatabaseError, TimeoutError):
             return None
 
-    async def _read_activations(self) -> ActivationFigures:
+    async def _read_figures(self) -> Figures:
         async with self._database.connection(timeout=CHECK_S) as connection:
-            return await activation_figures(connection)
+            return Figures(
+                await activation_figures(connection),
+                await webhook_figures(connection),
+                await last_reconciliation(connection),
+            )
 
 
 def _of_latency(name: str, check: Check, slow_ms: float) -> list[str]:

@@ -1,6 +1,7 @@
 """How much waits in the marketplace's tables. The caller owns the connection."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from api_service.store.queries import query
 from shared.db import Connection
@@ -16,6 +17,20 @@ class ActivationFigures:
     by_status: dict[str, int]
     due: int
     late_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The last comparison of all salons with YClients; ``finished_at`` None: there was none yet."""
+
+    finished_at: datetime | None
+    checked: int
+    repaired: int
+
+
+async def last_reconciliation(connection: Connection) -> Reconciliation:
+    row = await (await connection.execute(query("last_reconciliation"))).fetchone()
+    return Reconciliation(**row) if row else Reconciliation(None, 0, 0)
 
 
 async def activation_figures(connection: Connection) -> ActivationFigures:

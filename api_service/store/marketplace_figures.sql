@@ -7,3 +7,6 @@ WHERE integration_status::text IN (
     'activating', 'activation_pending', 'activation_failed', 'pending_callback'
 )
 GROUP BY 1;
+
+-- name: last_reconciliation
+SELECT finished_at, checked, repaired FROM marketplace_reconciliation WHERE id = 1;

@@ -214,13 +214,14 @@ async def list_webhooks(
     return [WebhookRow(**row) for row in await cursor.fetchall()]
 
 
-async def replay_webhook(connection: Connection, webhook_id: str) -> bool:
-    """Carry it out again from its first step. False when there is none, or it waits anyway.
+async def replay_webhook(connection: Connection, webhook_id: str) -> SalonId | None:
+    """Carry it out again from its first step. None when there is none, or it waits anyway.
 
     It has no effect when the salon was connected anew meanwhile.
     """
     cursor = await connection.execute(query("replay_webhook"), {"webhook_id": webhook_id})
-    return cursor.rowcount > 0
+    row = await cursor.fetchone()
+    return SalonId(row["salon_id"]) if row else None
 
 
 async def webhook_figures(connection: Connection) -> WebhookFigures:

@@ -3,13 +3,15 @@
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from api_service.core.entity_hooks import EntityHooks
 from api_service.core.hook_address import PREFIX
 from api_service.web.answers import json_answer
 from api_service.web.bodies import read_body
-from api_service.web.webhooks import MAX_BODY_BYTES, object_of
+from api_service.web.openapi.operation import SALON_ID, Answer, DocumentedRoute, Operation
+from api_service.web.webhook_models import AnyNotification, NotificationTold
+from api_service.web.webhooks import MAX_BODY_BYTES, TAG, object_of
 from shared.company_id import SalonId, parse_salon_id
 from shared.errors import AppError, ErrorCode
 
@@ -24,7 +26,22 @@ class EntityHookApi:
 
     @property
     def routes(self) -> list[BaseRoute]:
-        return [Route(f"{PREFIX}/{{salon_id}}/{{secret}}", self._receive, methods=["POST"])]
+        operation = Operation(
+            "News of a salon's records",
+            [Answer(200, "Also when nothing can be made of it.", NotificationTold)],
+            TAG,
+            path={"salon_id": SALON_ID, "secret": {"type": "string", "minLength": 1}},
+            body=AnyNotification,
+            errors=(
+                ErrorCode.INVALID_REQUEST,
+                ErrorCode.NOT_FOUND,
+                ErrorCode.PAYLOAD_TOO_LARGE,
+                ErrorCode.NOT_CONFIGURED,
+                ErrorCode.SERVICE_UNAVAILABLE,
+            ),
+        )
+        path = f"{PREFIX}/{{salon_id}}/{{secret}}"
+        return [DocumentedRoute(path, self._receive, operation, method="POST")]
 
     async def _receive(self, request: Request) -> JSONResponse:
         salon_id = _salon_of(request)

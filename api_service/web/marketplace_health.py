@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 
 from api_service.core.health import Health, iso
-from api_service.core.marketplace_state import MarketplaceState, MarketplaceWatch
+from api_service.core.marketplace_state import Figures, MarketplaceState, MarketplaceWatch
 from api_service.settings import ApiSettings
 from api_service.web.answers import json_answer
 from api_service.web.bearer import bearer_of, same_secret
@@ -75,7 +75,7 @@ class MarketplaceHealth:
                 for name, breaker in state.breakers.items()
             },
             "featureFlags": self._flags(),
-            "activations": _activations(state),
+            **_figures(state.figures),
         }
 
     def _pools(self) -> dict[str, Any]:
@@ -106,13 +106,26 @@ class MarketplaceHealth:
         }
 
 
-def _activations(state: MarketplaceState) -> dict[str, Any] | None:
-    figures = state.activations
+def _figures(figures: Figures | None) -> dict[str, Any]:
     if figures is None:
-        return None
+        return {"activations": None, "webhooks": None, "reconciliation": None}
+    activations, webhooks, last = figures.activations, figures.webhooks, figures.reconciliation
+    oldest_s = webhooks.oldest_queued_s
     return {
-        "pending": sum(figures.by_status.values()),
-        "byStatus": dict(sorted(figures.by_status.items())),
-        "due": figures.due,
-        "lateSeconds": round(figures.late_s, 1),
+        "activations": {
+            "pending": sum(activations.by_status.values()),
+            "byStatus": dict(sorted(activations.by_status.items())),
+            "due": activations.due,
+            "lateSeconds": round(activations.late_s, 1),
+        },
+        "webhooks": {
+            "queued": webhooks.queued,
+            "failed": webhooks.failed,
+            "oldestQueuedSeconds": round(oldest_s, 1) if oldest_s is not None else None,
+        },
+        "reconciliation": {
+            "finishedAt": last.finished_at.isoformat() if last.finished_at else None,
+            "checked": last.checked,
+            "repaired": last.repaired,
+        },
     }

@@ -60,6 +60,22 @@ class ActivationsTold(BaseModel):
     lateSeconds: float  # noqa: N815
 
 
+class WebhooksTold(BaseModel):
+    """Notifications of YClients that wait, and those that only an operator can help."""
+
+    queued: int
+    failed: int
+    oldestQueuedSeconds: float | None  # noqa: N815
+
+
+class ReconciliationTold(BaseModel):
+    """The last comparison of all salons with YClients."""
+
+    finishedAt: str | None  # noqa: N815
+    checked: int
+    repaired: int
+
+
 class MarketplaceHealthTold(BaseModel):
     """None where Postgres could not be asked."""
 
@@ -72,4 +88,6 @@ class MarketplaceHealthTold(BaseModel):
     circuitBreakers: dict[str, BreakerTold] = {}  # noqa: N815
     featureFlags: FeatureFlags | None = None  # noqa: N815
     activations: ActivationsTold | None = None
+    webhooks: WebhooksTold | None = None
+    reconciliation: ReconciliationTold | None = None
     warnings: list[str] = []

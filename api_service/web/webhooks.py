@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from api_service.core.collector import Collector
 from api_service.core.entity_hooks import EntityHooks
@@ -18,6 +18,8 @@ from api_service.core.webhook_intake import WebhookIntake
 from api_service.web.answers import json_answer
 from api_service.web.bearer import same_secret
 from api_service.web.bodies import read_body
+from api_service.web.openapi.operation import Answer, DocumentedRoute, Operation
+from api_service.web.webhook_models import AnyNotification, NotificationTaken, NotificationTold
 from shared.company_id import SalonId, parse_salon_id
 from shared.errors import AppError, ErrorCode
 
@@ -27,6 +29,31 @@ PATH: Final = "/webhook/yclients"
 MAX_BODY_BYTES: Final = 64 * 1024
 
 Body = dict[str, Any]
+
+TAG: Final = "Webhooks"
+_LIFECYCLE: Final = Operation(
+    "What YClients tells of a salon's application",
+    [Answer(200, "Whatever it says: the answer tells what became of it.", NotificationTold)],
+    TAG,
+    body=AnyNotification,
+    errors=(
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.NOT_CONFIGURED,
+        ErrorCode.SERVICE_UNAVAILABLE,
+    ),
+)
+_COLLECTOR: Final = Operation(
+    "Unknown notifications are kept as they come",
+    [Answer(200, "Kept.", NotificationTaken)],
+    TAG,
+    body=AnyNotification,
+    errors=(
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.SERVICE_UNAVAILABLE,
+    ),
+)
 
 
 class Application(Protocol):
@@ -61,8 +88,8 @@ class Webhooks:
     @property
     def routes(self) -> list[BaseRoute]:
         return [
-            Route(PATH, self._receive, methods=["POST"]),
-            Route(f"{PATH}/collector", self._collect, methods=["POST"]),
+            DocumentedRoute(PATH, self._receive, _LIFECYCLE, method="POST"),
+            DocumentedRoute(f"{PATH}/collector", self._collect, _COLLECTOR, method="POST"),
         ]
 
     async def _receive(self, request: Request) -> JSONResponse:

@@ -56,6 +56,17 @@ class AdminWorld:
             Jsonb(data),
         )
 
+    def webhook(self, webhook_id: str, salon_id: int, state: str) -> None:
+        """A freeze of an installation that is over: carried out, it has no effect."""
+        self.rows(
+            "INSERT INTO marketplace_webhooks (webhook_id, idempotency_key, salon_id, event_type,"
+            " installation, source, state) VALUES (%s, %s, %s, 'freeze', 0, 'webhook', %s)",
+            webhook_id,
+            webhook_id,
+            salon_id,
+            state,
+        )
+
     def records(self, salon_id: int) -> list[dict[str, Any]]:
         """Of the audit, the oldest first."""
         return self.rows("SELECT * FROM admin_audit WHERE salon_id = %s ORDER BY id", salon_id)

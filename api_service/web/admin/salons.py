@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute
 
+from api_service.core.admin.disconnecting import Disconnecting
 from api_service.core.admin.salons import SalonDesk
 from api_service.store.salons import SalonFilter
 from api_service.web.admin.guard import Guard, Visit
@@ -99,10 +100,18 @@ class Retry(AdminAnswer):
     status: str
 
 
+class Disconnected(AdminAnswer):
+    """``webhook_id``: of the work that is queued; null when the same waited already."""
+
+    salon_id: int
+    webhook_id: str | None
+
+
 class AdminSalons:
-    def __init__(self, guard: Guard, desk: SalonDesk) -> None:
+    def __init__(self, guard: Guard, desk: SalonDesk, disconnecting: Disconnecting) -> None:
         self._guard = guard
         self._desk = desk
+        self._disconnecting = disconnecting
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -130,6 +139,30 @@ class AdminSalons:
                 ),
             ),
             self._guard.changes(
+                "/salons/{salon_id}/disconnect",
+                self._disconnect,
+                Operation(
+                    "Take the application out of a salon, in YClients and here",
+                    [
+                        Answer(
+                            200,
+                            "YClients has done it; ours is queued.",
+                            Disconnected,
+                        )
+                    ],
+                    _TAG,
+                    "WhatsApp is logged out, credentials and keys are deleted; messages follow"
+                    " after the retention time.",
+                    path=_BY_ID,
+                    errors=(
+                        *_NO_SALON,
+                        ErrorCode.YCLIENTS_REFUSED,
+                        ErrorCode.YCLIENTS_UNAVAILABLE,
+                        ErrorCode.NOT_CONFIGURED,
+                    ),
+                ),
+            ),
+            self._guard.changes(
                 "/salons/{salon_id}/activation/retry",
                 self._retry,
                 Operation(
@@ -145,6 +178,11 @@ class AdminSalons:
                 ),
             ),
         ]
+
+    async def _disconnect(self, visit: Visit) -> Disconnected:
+        salon_id = salon_id_of(visit)
+        webhook_id = await self._disconnecting.disconnect(visit.actor, salon_id)
+        return Disconnected(salon_id=salon_id, webhook_id=webhook_id)
 
     async def _list(self, visit: Visit) -> Salons:
         asked = read_query(visit.request, SalonsAsked)

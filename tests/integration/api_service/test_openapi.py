@@ -6,13 +6,15 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from api_service.core.vault import Vault
 from api_service.store.admin_tokens import Role
 from shared.company_id import SessionId
 from shared.messages.commands import Command
 from tests.support.admin_world import ADMIN, AdminWorld
-from tests.support.api import signed_query, token_for
+from tests.support.api import ENCRYPTION_KEY, PARTNER_TOKEN, signed_query, token_for
 from tests.support.documented import Documented, undocumented
 from tests.support.scripted_yclients import success
 from tests.support.whatsapp_side import whatsapp_side
@@ -81,6 +83,28 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "get_marketplace_admin_circuit_breaker_stats": (f"{ADMIN}/circuit-breaker/stats", {}),
     "post_marketplace_admin_circuit_breaker_reset": (f"{ADMIN}/circuit-breaker/reset", {}),
+    "post_marketplace_admin_salons_salon_id_disconnect": (
+        f"{ADMIN}/salons/{SALON + 2}/disconnect",
+        {},
+    ),
+    "get_marketplace_admin_webhooks": (f"{ADMIN}/webhooks", {}),
+    "post_marketplace_admin_webhooks_webhook_id_replay": (f"{ADMIN}/webhooks/openapi/replay", {}),
+    "post_webhook_yclients": (
+        "/webhook/yclients",
+        {"json": {"event": "freeze", "salon_id": SALON + 9, "partner_token": PARTNER_TOKEN}},
+    ),
+    "post_webhook_yclients_collector": ("/webhook/yclients/collector", {"json": {"new": 1}}),
+    "post_webhook_yclients_hook_salon_id_secret": (
+        f"/webhook/yclients/hook/{SALON}/the-secret",
+        {
+            "json": {
+                "company_id": SALON,
+                "resource": "record",
+                "resource_id": 1,
+                "status": "update",
+            }
+        },
+    ),
     "get_marketplace_admin_audit": (f"{ADMIN}/audit", {}),
 }
 """A request of each operation that is answered as it was meant."""
@@ -118,7 +142,10 @@ async def test_every_operation_answers_as_it_is_documented(
     admin_world: AdminWorld, valkey_url: str
 ) -> None:
     """A new one needs a request here, by which it does what it is for."""
-    admin_world.salon(SALON, "active", title="Ромашка")
+    sealed = Vault([SecretStr(ENCRYPTION_KEY)]).seal("the-secret")
+    admin_world.salon(SALON, "active", title="Ромашка", webhook_secret=sealed)
+    admin_world.salon(SALON + 2, "active")
+    admin_world.webhook("openapi", SALON + 3, "failed")
     admin_world.salon(SALON + 1, "activation_failed", whatsapp_connected=True)
     document = Documented(_application(admin_world))
     assert set(REQUESTS) == {operation.id for operation in document.operations}
