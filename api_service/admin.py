@@ -3,11 +3,14 @@
 create --name NAME --role ROLE   make a token and print it, this once: only its hash is kept
 list                             every token there ever was, without the tokens
 revoke NAME                      from now on that token opens nothing
+callback SALON                   print what is to be sent to YClients for a salon that was left
+                                 to an operator (SKIP_YCLIENTS_CALLBACK): it holds secrets
 rotate-keys                      encrypt what is kept encrypted anew, under the first of
                                  ENCRYPTION_KEYS; may be stopped and started again at any moment
 
 Roles: admin reads; marketplace_admin also changes; superadmin also reads the record of changes.
-Needs DATABASE_URL, rotate-keys also ENCRYPTION_KEYS. Every change is on record.
+Needs DATABASE_URL; rotate-keys and callback also ENCRYPTION_KEYS; callback also YCLIENTS_APP_ID and
+PUBLIC_URL. Every change, and every look at a secret, is on record.
 """
 
 import argparse
@@ -25,6 +28,7 @@ from psycopg.rows import dict_row
 from pydantic import SecretStr
 
 from api_service.core.admin.key_rotation import Rotation, rotate
+from api_service.core.admin.left_callback import CallbackOffice
 from api_service.core.admin.operators import ENVIRONMENT, hash_of, new_token
 from api_service.core.vault import Vault
 from api_service.store.admin_audit import Actor, Deed, Outcome, add_audit_record
@@ -35,12 +39,17 @@ from api_service.store.admin_tokens import (
     create_admin_token,
     revoke_admin_token,
 )
+from shared.company_id import SalonId
 from shared.db import CONNECT_TIMEOUT_S, Connection, DatabaseError
 from shared.settings import EXIT_CONFIGURATION
 
 DEADLINE_S: Final = 10.0
 ROTATION_DEADLINE_S: Final = 3600.0
 
+_NEEDED: Final = {
+    "rotate-keys": ("ENCRYPTION_KEYS",),
+    "callback": ("ENCRYPTION_KEYS", "YCLIENTS_APP_ID", "PUBLIC_URL"),
+}
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 
 
@@ -54,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = getattr(chosen, "name", None)
     if name is not None and (not _NAME.fullmatch(name) or name == ENVIRONMENT):
         return _complain("a name has small letters, digits, dots, dashes, at most 64", 2)
-    needed = ["DATABASE_URL", *(["ENCRYPTION_KEYS"] if chosen.order == "rotate-keys" else [])]
+    needed = ("DATABASE_URL", *_NEEDED.get(chosen.order, ()))
     missing = [variable for variable in needed if not os.environ.get(variable)]
     if missing:
         return _complain(f"{missing[0]} is missing", EXIT_CONFIGURATION)
@@ -79,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--role", required=True, choices=[role.value for role in Role])
     orders.add_parser("list")
     orders.add_parser("revoke").add_argument("name")
+    orders.add_parser("callback").add_argument("salon", type=int)
     orders.add_parser("rotate-keys")
     return parser
 
@@ -98,6 +108,8 @@ async def _carry_out(chosen: argparse.Namespace) -> str:
                     return await _create(connection, chosen.name, Role(chosen.role))
                 case "revoke":
                     return await _revoke(connection, chosen.name)
+                case "callback":
+                    return await _callback(connection, SalonId(chosen.salon))
                 case "rotate-keys":
                     return await _rotate_keys(connection, os.environ["ENCRYPTION_KEYS"])
                 case _:
@@ -124,9 +136,29 @@ async def _revoke(connection: Connection, name: str) -> str:
     return f"{name} revoked\n"
 
 
+async def _callback(connection: Connection, salon_id: SalonId) -> str:
+    """The look is on record before anything is shown."""
+    office = CallbackOffice(
+        _vault(os.environ["ENCRYPTION_KEYS"]),
+        int(os.environ["YCLIENTS_APP_ID"]),
+        os.environ["PUBLIC_URL"].rstrip("/"),
+    )
+    try:
+        body = await office.body_for(connection, salon_id)
+    except LookupError:
+        raise OrderError("none of ENCRYPTION_KEYS opens the salon's secrets") from None
+    if body is None:
+        raise OrderError(f"salon {salon_id} is not left to an operator")
+    await _record(connection, Deed("callback_show", salon_id=salon_id))
+    return f"{body}\n"
+
+
+def _vault(keys: str) -> Vault:
+    return Vault([SecretStr(key.strip()) for key in keys.split(",") if key.strip()])
+
+
 async def _rotate_keys(connection: Connection, keys: str) -> str:
-    vault = Vault([SecretStr(key.strip()) for key in keys.split(",") if key.strip()])
-    rotation = await rotate(connection, vault)
+    rotation = await rotate(connection, _vault(keys))
     detail = {
         "resealed": rotation.resealed,
         "current": rotation.current,

@@ -48,6 +48,11 @@ SELECT id AS company_id, integration_status AS status, installation,
 FROM companies
 WHERE yclients_id = %(salon_id)s;
 
+-- name: find_left_callback
+SELECT integration_status AS status, api_key, webhook_secret
+FROM companies
+WHERE yclients_id = %(salon_id)s;
+
 -- name: lock_salon
 SELECT pg_try_advisory_xact_lock(%(namespace)s, %(salon_id)s) AS locked;
 

@@ -190,6 +190,23 @@ async def read_activation(connection: Connection, salon_id: SalonId) -> Activati
     return ActivationState(**{**row, "status": IntegrationStatus(row["status"])})
 
 
+@dataclass(frozen=True, slots=True)
+class LeftCallback:
+    """The secrets are sealed."""
+
+    status: IntegrationStatus
+    api_key: str | None
+    webhook_secret: str | None
+
+
+async def find_left_callback(connection: Connection, salon_id: SalonId) -> LeftCallback | None:
+    cursor = await connection.execute(query("find_left_callback"), {"salon_id": salon_id})
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    return LeftCallback(**{**row, "status": IntegrationStatus(row["status"])})
+
+
 async def due_activations(connection: Connection, limit: int) -> list[SalonId]:
     """Whose next step is due, the longest waiting first."""
     cursor = await connection.execute(query("due_activations"), {"limit": limit})

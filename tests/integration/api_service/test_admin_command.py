@@ -1,7 +1,9 @@
 """The operator's command on a real database: tokens and keys."""
 
+import json
 import re
 
+import psycopg
 import pytest
 from pydantic import SecretStr
 
@@ -62,6 +64,40 @@ def test_odd_names_are_refused(
     assert main(["create", "--name", name, "--role", "admin"]) == 2
     assert capsys.readouterr().out == ""
     assert rows(database, "SELECT 1 FROM admin_tokens") == []
+
+
+def test_what_was_left_to_an_operator_is_shown_whole_and_on_record(
+    database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vault = Vault([SecretStr(OLD)])
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO companies (yclients_id, integration_status, api_key, webhook_secret)"
+            " VALUES (1001, 'pending_callback', %s, %s), (1002, 'active', %s, %s)",
+            [vault.seal("the key"), vault.seal("the secret")] * 2,
+        )
+    for name, value in (
+        ("ENCRYPTION_KEYS", f"{NEW},{OLD}"),
+        ("YCLIENTS_APP_ID", "77"),
+        ("PUBLIC_URL", "https://connect.example.com/"),
+    ):
+        monkeypatch.setenv(name, value)
+
+    assert main(["callback", "1001"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "salon_id": 1001,
+        "application_id": 77,
+        "api_key": "the key",
+        "webhook_urls": ["https://connect.example.com/webhook/yclients/hook/1001/the secret"],
+    }
+    [record] = rows(database, "SELECT action, salon_id, detail FROM admin_audit")
+    assert (record["action"], record["salon_id"], record["detail"]) == ("callback_show", 1001, {})
+    for salon in ("1002", "7"):
+        assert main(["callback", salon]) == 1
+        assert "not left to an operator" in capsys.readouterr().err
+    monkeypatch.setenv("ENCRYPTION_KEYS", NEW)
+    assert main(["callback", "1001"]) == 1
+    assert "none of ENCRYPTION_KEYS" in capsys.readouterr().err
 
 
 def test_keys_are_rotated_also_when_it_was_stopped_half_way(
