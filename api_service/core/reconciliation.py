@@ -22,6 +22,7 @@ from api_service.store.reconciliation import (
     Compared,
     Run,
     activate_now,
+    any_live_of,
     claim_run,
     end_run,
     ended_salons_of,
@@ -50,6 +51,7 @@ UNCLEAR_IN_A_ROW: Final = 5
 """Then YClients is not well: the run goes on later, where it was."""
 UNINSTALLS_A_RUN: Final = 20
 """Or a twentieth of the salons: if more seem to have gone at once, somebody has to look first."""
+_KNOWN: Final = frozenset({There.ACTIVE, There.FREEZED, There.PENDING})
 PAUSE_S: Final = 5.0
 """After a salon of which YClients did not say how it stands."""
 
@@ -136,6 +138,7 @@ class _Walk:
         self._run = run
         self._listed: frozenset[int] | None = None
         self._unclear_in_a_row = 0
+        self._knows_us = False
         self.counts = {"checked": 0, "repaired": 0, "unclear": 0, "uninstalls": 0}
 
     async def go(self) -> None:
@@ -169,14 +172,19 @@ class _Walk:
         return frozenset(listed)
 
     async def _tell_forgotten(self, listed: set[int]) -> None:
-        """Connected there, uninstalled here: only its owner can mend it, by connecting again."""
+        """Connected there, uninstalled here: only its owner can mend it, by connecting again.
+
+        And learn whether the list knows any salon of ours.
+        """
         async with self._database.connection() as connection:
             ended = await ended_salons_of(connection, listed)
+            self._knows_us = await any_live_of(connection, listed)
         for salon_id in ended:
             _log.warning("salon_connected_only_in_yclients", salon_id=salon_id)
 
     async def _check(self, salon: Compared) -> None:
         there = said(await self._ask(salon))
+        self._knows_us = self._knows_us or there in _KNOWN
         repair = repair_of(salon.status, there)
         if repair is Repair.UNINSTALL and not self._may_uninstall(salon):
             repair, there = None, There.UNCLEAR
@@ -210,7 +218,13 @@ class _Walk:
         return answer
 
     def _may_uninstall(self, salon: Compared) -> bool:
-        """Not against YClients' own list, and not very many at once."""
+        """Not against YClients' own list, not very many at once, and not for a wrong question.
+
+        For another application's id, or at an address that is not YClients', every salon is gone.
+        """
+        if not self._knows_us:
+            _log.warning("salon_gone_like_all_others", salon_id=salon.salon_id)
+            return False
         if self._listed is not None and salon.salon_id in self._listed:
             _log.warning("salon_gone_but_listed", salon_id=salon.salon_id)
             return False

@@ -101,6 +101,13 @@ async def activate_now(connection: Connection, salon_id: SalonId) -> bool:
     return cursor.rowcount > 0
 
 
+async def any_live_of(connection: Connection, salons: Collection[int]) -> bool:
+    """Whether one of them is active or frozen here."""
+    cursor = await connection.execute(query("any_live_of"), {"salons": list(salons)})
+    row = await cursor.fetchone()
+    return row is not None and bool(row["found"])
+
+
 async def ended_salons_of(connection: Connection, salons: Collection[int]) -> list[SalonId]:
     """Those of them that are uninstalled here."""
     cursor = await connection.execute(query("ended_salons_of"), {"salons": list(salons)})

@@ -54,6 +54,12 @@ UPDATE companies SET activation_due_at = now(), updated_at = now()
 WHERE yclients_id = %(salon_id)s AND activation_claim IS NULL
     AND integration_status IN ('activation_pending', 'activation_failed', 'pending_callback');
 
+-- name: any_live_of
+SELECT EXISTS (
+    SELECT FROM companies
+    WHERE yclients_id = ANY (%(salons)s) AND integration_status IN ('active', 'frozen')
+) AS found;
+
 -- name: ended_salons_of
 SELECT yclients_id AS salon_id FROM companies
 WHERE yclients_id = ANY (%(salons)s) AND integration_status = 'uninstalled';

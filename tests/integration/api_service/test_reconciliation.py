@@ -172,24 +172,42 @@ async def test_a_salon_that_is_gone_but_listed_is_left_alone(comparing: Comparin
 
 async def test_a_word_of_itself_counts_when_there_is_no_list(comparing: Comparing) -> None:
     comparing.salons.add(1)
+    comparing.salons.add(2)
 
-    await comparing.once(SalonsThere({1: GONE}))
+    await comparing.once(SalonsThere({1: "active", 2: GONE}))
 
-    assert comparing.jobs() == {1: "uninstall"}
+    assert comparing.jobs() == {2: "uninstall"}
+
+
+@pytest.mark.parametrize("listed", [None, [], [5, 6]])
+async def test_when_yclients_knows_no_salon_of_ours_none_is_gone(
+    comparing: Comparing, listed: list[int] | None
+) -> None:
+    """We ask of another application then, or somebody else answers."""
+    for salon in (1, 2, 3):
+        comparing.salons.add(salon)
+
+    await comparing.once(SalonsThere(dict.fromkeys((1, 2, 3), GONE), listed))
+
+    assert comparing.jobs() == {}
+    async with comparing.pool.connection() as connection:
+        report = await reconciliation_report(connection)
+    assert (report.checked, report.unclear) == (3, 3)
 
 
 async def test_very_many_salons_are_not_uninstalled_at_once(comparing: Comparing) -> None:
-    for salon in range(1, 31):
+    for salon in range(1, 32):
         comparing.salons.add(salon)
 
-    await comparing.once(SalonsThere(dict.fromkeys(range(1, 31), GONE)))
+    await comparing.once(SalonsThere({1: "active", **dict.fromkeys(range(2, 32), GONE)}))
 
     assert len(comparing.jobs()) == 20
 
 
 async def test_a_repair_waits_for_nothing_twice(comparing: Comparing) -> None:
-    comparing.salons.add(1)
-    there = SalonsThere({1: GONE})
+    for salon in (1, 2):
+        comparing.salons.add(salon)
+    there = SalonsThere({1: GONE, 2: "active"}, listed=[2])
 
     await comparing.once(there)
     await comparing.once(there)
@@ -248,8 +266,9 @@ async def test_what_a_killed_process_has_left_is_taken_over(comparing: Comparing
 
 async def test_a_salon_that_changed_meanwhile_is_not_repaired(comparing: Comparing) -> None:
     """Its owner has connected it again while YClients was asked."""
-    comparing.salons.add(1)
-    there = SalonsThere({1: GONE}, hold=asyncio.Event())
+    for salon in (1, 2):
+        comparing.salons.add(salon)
+    there = SalonsThere({1: GONE, 2: "active"}, listed=[2], hold=asyncio.Event())
     run = asyncio.create_task(comparing.once(there))
     await wait_until(lambda: there.asked)
     comparing.salons.connect_anew(1)
