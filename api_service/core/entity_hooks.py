@@ -57,15 +57,22 @@ class EntityHooks:
             raise AppError(ErrorCode.INVALID_REQUEST)
 
     async def note(self, salon_id: SalonId, body: dict[str, Any]) -> None:
-        """News whose sender has proved itself otherwise. Raises as `receive`, and DatabaseError."""
+        """News whose sender has proved itself otherwise. Raises as `receive`."""
         hint = hint_of(salon_id, body)
-        async with self._database.connection() as connection:
-            await add_hint(connection, hint)
+        try:
+            how = await within(STORE_S, self._mark_proved(hint))
+        except (DatabaseError, TimeoutError) as error:
+            _log.warning("entity_webhook_not_stored", error=type(error).__name__)
+            how = await self._keep(salon_id, None, hint)
+        _received.labels(how=how).inc()
 
     async def store_kept(self, text: str) -> None:
         """What was kept when Postgres was away; whether its address is right is known now."""
         fields = json.loads(text)
         hint = Hint(**fields["hint"])
+        if fields["digest"] is None:
+            await self._mark_proved(hint)
+            return
         try:
             await self._mark(hint.salon_id, str(fields["digest"]), hint)
         except AppError as refusal:
@@ -81,13 +88,18 @@ class EntityHooks:
                 return "invalid"
             return "marked" if await add_hint(connection, hint) else "known"
 
+    async def _mark_proved(self, hint: Hint) -> str:
+        async with self._database.connection() as connection:
+            return "marked" if await add_hint(connection, hint) else "known"
+
     def _is_open(self, hook: Hook | None, digest: str) -> bool:
         known = hook is not None and hook.secret is not None and hook.status != "uninstalled"
         secret = self._vault.open(hook.secret) if known and hook and hook.secret else None
         expected = _digest(secret) if secret else ""
         return hmac.compare_digest(expected.encode(), digest.encode())
 
-    async def _keep(self, salon_id: SalonId, digest: str, hint: Hint | None) -> str:
+    async def _keep(self, salon_id: SalonId, digest: str | None, hint: Hint | None) -> str:
+        """``digest`` None: its sender has proved itself."""
         if hint is None:
             return "invalid"
         fields = {

@@ -150,6 +150,18 @@ async def test_a_hanging_postgres_loses_no_news(api: RunningApi, salons: SalonRo
     assert [hint[0] for hint in hints(salons)] == ["client", "record"]
 
 
+async def test_a_hanging_postgres_does_not_hold_news_with_the_token(
+    api: RunningApi, salons: SalonRows
+) -> None:
+    with salons.locked("entity_hints"):
+        told = await asyncio.wait_for(
+            send(api, news(partner_token=PARTNER_TOKEN), "/webhook/yclients"), 1
+        )
+
+    await wait_until(lambda: hints(salons), 15, "it is marked")
+    assert (told.status_code, told.json()) == (200, {"success": True, "received": True})
+
+
 async def test_news_at_the_other_address_is_not_lost_and_not_believed(
     api: RunningApi, salons: SalonRows
 ) -> None:
