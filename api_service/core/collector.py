@@ -49,7 +49,8 @@ class Collector:
         if isinstance(value, dict):
             salon_id = _salon_of(value)
             if "partner_token" in value:
-                text = json.dumps({**value, "partner_token": "<masked>"}, ensure_ascii=False)
+                masked = {**value, "partner_token": "<masked>"}
+                text = text_of(json.dumps(masked, ensure_ascii=False))
         if self._partner_token:
             text = text.replace(self._partner_token, "<masked>")
         return text, salon_id

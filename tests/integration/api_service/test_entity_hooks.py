@@ -182,6 +182,7 @@ async def test_news_at_the_other_address_is_not_lost_and_not_believed(
     "body",
     [
         b'{"salon_id": 1001, "partner_token": "%s", "what": "ever"}' % PARTNER_TOKEN.encode(),
+        b'{"salon_id": 1001, "partner_token": "%s", "a": "\\ud800"}' % PARTNER_TOKEN.encode(),
         b"plain text with %s in it" % PARTNER_TOKEN.encode(),
         b"\x00\xff\xfe%s" % PARTNER_TOKEN.encode(),
         b"[" * 60_000 + PARTNER_TOKEN.encode(),
