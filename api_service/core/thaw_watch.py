@@ -46,6 +46,7 @@ class ThawWatch:
     async def _look(self) -> None:
         while salons := await self._due():
             for salon_id in salons:
+                raise_if_cancelled()
                 await self._ask(salon_id)
 
     async def _due(self) -> list[SalonId]:
