@@ -4,6 +4,7 @@ The answer is 200 whatever it says, as the contract has it: YClients is not know
 """
 
 import json
+import re
 from typing import Any, Final, Protocol
 
 import structlog
@@ -27,6 +28,8 @@ _log = structlog.get_logger(__name__)
 
 PATH: Final = "/webhook/yclients"
 MAX_BODY_BYTES: Final = 64 * 1024
+
+_APPLICATION_ID: Final = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 
 Body = dict[str, Any]
 
@@ -169,8 +172,17 @@ def _notification(body: Body) -> Notification:
     event = body.get("event")
     if not isinstance(event, str) or not 0 < len(event) <= MAX_EVENT_LENGTH:
         raise AppError(ErrorCode.INVALID_REQUEST)
+    salon_id = _salon_of(body, "salon_id")
     payload = {name: value for name, value in body.items() if name != "partner_token"}
-    return Notification(_salon_of(body, "salon_id"), event, payload)
+    return Notification(salon_id, event, {**payload, **_ids_as_numbers(salon_id, body)})
+
+
+def _ids_as_numbers(salon_id: SalonId, body: Body) -> Body:
+    """The same for every copy, also when YClients writes them as text."""
+    application = body.get("application_id")
+    if isinstance(application, str) and _APPLICATION_ID.fullmatch(application):
+        return {"salon_id": salon_id, "application_id": int(application)}
+    return {"salon_id": salon_id}
 
 
 def _salon_of(body: Body, name: str) -> SalonId:

@@ -87,6 +87,19 @@ async def test_a_frozen_salon_keeps_its_key_and_is_thawed_by_a_payment(
     assert salons.events(SALON) == ["freeze_started", "frozen"]
 
 
+async def test_a_copy_may_write_its_ids_as_text(
+    api: RunningApi, whatsapp: WhatsAppSide, salons: SalonRows
+) -> None:
+    whatsapp.reaction = whatsapp.result
+    await send(api, lifecycle(SALON, "uninstall"))
+
+    copy = await send(api, {**lifecycle(SALON, "uninstall"), "salon_id": str(SALON)})
+    other = await send(api, {**lifecycle(SALON, "uninstall"), "application_id": "77"})
+
+    assert (copy.get("skipped"), other.get("skipped")) == ("duplicate", "duplicate")
+    assert len(salons.webhooks(SALON)) == 1
+
+
 async def test_a_salon_whose_session_refuses_is_tried_again(
     api: RunningApi, whatsapp: WhatsAppSide, salons: SalonRows
 ) -> None:
