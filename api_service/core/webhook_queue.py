@@ -49,7 +49,7 @@ RENEW_EVERY_S: Final = CLAIM_S / 3
 FIRST_RETRY_S: Final = 5.0
 LONGEST_RETRY_S: Final = 3600.0
 MAX_ATTEMPTS: Final = 12
-"""About two hours. Then it waits for an operator, except an uninstall: that must come true."""
+"""About two hours. Then it waits for an operator, unless it must come true (`_may_be_given_up`)."""
 
 Handler = Callable[[WebhookJob], Awaitable[Outcome]]
 
@@ -154,7 +154,7 @@ class WebhookQueue:
 
     async def _postpone(self, job: Job, reason: str) -> None:
         """When this cannot be written either, the claim's end has the same effect."""
-        final = job.attempts >= MAX_ATTEMPTS and job.event_type != UNINSTALL
+        final = job.attempts >= MAX_ATTEMPTS and _may_be_given_up(job)
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S), self._database.connection() as connection:
                 retry_in_s = None if final else _retry_in_s(job.attempts)
@@ -170,6 +170,11 @@ class WebhookQueue:
         for task in self._jobs:
             task.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
+
+
+def _may_be_given_up(job: Job) -> bool:
+    """Not an uninstall, nor what was begun: the salon's row says what its session does not know."""
+    return job.event_type != UNINSTALL and job.step is None
 
 
 def _retry_in_s(attempts: int) -> float:

@@ -100,6 +100,34 @@ async def test_a_copy_may_write_its_ids_as_text(
     assert len(salons.webhooks(SALON)) == 1
 
 
+@pytest.mark.usefixtures("api")
+async def test_a_thaw_that_was_begun_is_never_given_up(
+    whatsapp: WhatsAppSide, salons: SalonRows
+) -> None:
+    """Else the salon would be active here and closed in WhatsApp, and nothing would notice."""
+
+    async def refuse(command: Command) -> None:
+        await whatsapp.result(command, ErrorCode.SERVICE_UNAVAILABLE)
+
+    whatsapp.reaction = refuse
+    salons.run("UPDATE companies SET integration_status = 'frozen'")
+    salons.run(
+        "INSERT INTO marketplace_webhooks (webhook_id, idempotency_key, salon_id, event_type,"
+        " installation, source, state) VALUES ('t', 't', %s, 'thaw', 1, 'polling', 'queued')",
+        SALON,
+    )
+    await wait_until(lambda: salons.webhooks(SALON)[0]["reason"], 10, "it was tried")
+    salons.run("UPDATE marketplace_webhooks SET attempts = 50, reason = NULL, due_at = now()")
+    await wait_until(lambda: salons.webhooks(SALON)[0]["reason"], 10, "it was tried again")
+
+    assert salons.webhooks(SALON)[0]["state"] == "queued"
+    whatsapp.reaction = whatsapp.result
+    salons.run("UPDATE marketplace_webhooks SET due_at = now()")
+    await all_done(salons)
+    assert salons.status(SALON) == "active"
+    assert kinds(whatsapp) == ["thaw", "thaw", "thaw"]
+
+
 async def test_a_salon_whose_session_refuses_is_tried_again(
     api: RunningApi, whatsapp: WhatsAppSide, salons: SalonRows
 ) -> None:
