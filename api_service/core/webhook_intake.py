@@ -14,18 +14,19 @@ from typing import Final, NoReturn, Protocol, TypeVar
 import structlog
 from prometheus_client import Counter
 
-from api_service.core.notifications import UNINSTALL, WITH_EFFECT, Notification
+from api_service.core.notifications import FREEZE, UNINSTALL, WITH_EFFECT, Notification
 from api_service.store.kept_notifications import KeptNotifications
 from api_service.store.webhook_marks import WebhookMarks
 from api_service.store.webhooks import (
     Received,
     installation_at,
+    let_past_freeze_go,
     present_installation,
     receive_webhook,
 )
 from shared.bus.connection import BusError
 from shared.company_id import SalonId
-from shared.db import DatabaseError, Pool, within
+from shared.db import Connection, DatabaseError, Pool, within
 from shared.errors import AppError, ErrorCode
 from shared.messages.envelope import new_id
 
@@ -105,7 +106,7 @@ class WebhookIntake:
         async with self._database.connection() as connection:
             installation = await installation_at(connection, notification.salon_id, received_at)
             received = _row(notification, fields["webhook_id"], received_at, installation)
-            known = await receive_webhook(connection, received)
+            known = await _received_as(connection, received)
         self._note(notification, "duplicate" if known else "stored_later")
         self._on_new()
 
@@ -115,18 +116,24 @@ class WebhookIntake:
         async with self._database.connection() as connection:
             installation = await present_installation(connection, notification.salon_id)
         received = _row(notification, webhook_id, received_at, installation)
-        known = await _glance(lambda: self._marks.known_as(received.idempotency_key))
+        known = await self._marked(received)
         if known is not None:
             return Receipt(known, "duplicate")
         limited = not await self._admitted(notification)
         if limited:
             received = replace(received, delay_s=LATER_S)
         async with self._database.connection() as connection:
-            known = await receive_webhook(connection, received)
+            known = await _received_as(connection, received)
         await _glance(lambda: self._marks.remember(received.idempotency_key, known or webhook_id))
         if known is not None:
             return Receipt(known, "duplicate")
         return Receipt(webhook_id, "rate_limited" if limited else None)
+
+    async def _marked(self, received: Received) -> str | None:
+        """Of a freeze the mark says nothing: the salon may have been thawed since."""
+        if received.event_type == FREEZE:
+            return None
+        return await _glance(lambda: self._marks.known_as(received.idempotency_key))
 
     async def _admitted(self, notification: Notification) -> bool:
         """While Redis is away everything is."""
@@ -174,6 +181,13 @@ class WebhookIntake:
             event_type=notification.event_type,
             how=how,
         )
+
+
+async def _received_as(connection: Connection, received: Received) -> str | None:
+    """The id under which it was known before; None when it is new."""
+    if received.event_type == FREEZE:
+        await let_past_freeze_go(connection, received.idempotency_key)
+    return await receive_webhook(connection, received)
 
 
 async def _glance(look: Callable[[], Awaitable[T]]) -> T | None:

@@ -103,6 +103,11 @@ async def installation_at(connection: Connection, salon_id: SalonId, received_at
     return int(row["installation"])
 
 
+async def let_past_freeze_go(connection: Connection, idempotency_key: str) -> None:
+    """A freeze of that key which was carried out, and ended since, is no reason to skip one."""
+    await connection.execute(query("let_past_freeze_go"), {"idempotency_key": idempotency_key})
+
+
 async def receive_webhook(connection: Connection, received: Received) -> str | None:
     """The id under which it was known before; None when it is new, or tried anew."""
     cursor = await connection.execute(

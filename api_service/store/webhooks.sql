@@ -18,6 +18,15 @@ END AS installation;
 -- name: present_installation
 SELECT installation FROM companies WHERE yclients_id = %(salon_id)s;
 
+-- name: let_past_freeze_go
+-- Its salon was thawed since: the same words tell of the next freeze, and are no copy of that one.
+UPDATE marketplace_webhooks AS past SET idempotency_key = past.webhook_id
+FROM companies AS salon
+WHERE past.idempotency_key = %(idempotency_key)s AND past.event_type = 'freeze'
+    AND past.state = 'done' AND past.reason IS NULL
+    AND salon.yclients_id = past.salon_id
+    AND salon.integration_status NOT IN ('frozen', 'uninstalled');
+
 -- name: receive_webhook
 -- Known already: nothing is written, unless it had failed for good: then it is tried anew.
 INSERT INTO marketplace_webhooks (

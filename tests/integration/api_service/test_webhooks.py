@@ -87,6 +87,27 @@ async def test_a_frozen_salon_keeps_its_key_and_is_thawed_by_a_payment(
     assert salons.events(SALON) == ["freeze_started", "frozen"]
 
 
+async def test_a_salon_that_was_thawed_is_frozen_again_by_the_same_words(
+    api: RunningApi, obedient: WhatsAppSide, salons: SalonRows
+) -> None:
+    """YClients writes neither a time nor a number into them."""
+    first = await send(api, lifecycle(SALON, "freeze"))
+    await all_done(salons)
+    copy = await send(api, lifecycle(SALON, "freeze"))
+    await send(api, lifecycle(SALON, "freeze"))
+    salons.run("UPDATE companies SET integration_status = 'active', thaw_check_at = NULL")
+
+    second = await send(api, lifecycle(SALON, "freeze"))
+    await all_done(salons)
+    again = await send(api, lifecycle(SALON, "freeze"))
+
+    assert (copy["skipped"], copy["webhook_id"]) == ("duplicate", first["webhook_id"])
+    assert "skipped" not in second
+    assert (again["skipped"], again["webhook_id"]) == ("duplicate", second["webhook_id"])
+    assert salons.status(SALON) == "frozen"
+    assert kinds(obedient) == ["freeze", "freeze"]
+
+
 async def test_a_copy_may_write_its_ids_as_text(
     api: RunningApi, whatsapp: WhatsAppSide, salons: SalonRows
 ) -> None:
