@@ -38,6 +38,8 @@ class Salon(BaseModel):
     title: str = "Салон"
     city: str = ""
     colour: str = "slate"
+    trade: str = "beauty"
+    allow_delete_record: bool = True
     owner_id: int = 501
     owner: str = "Анна"
     phone: str = "79990000001"
@@ -115,6 +117,10 @@ class Connections:
             self._expire(connection)
         return connection
 
+    def position(self, salon_id: int) -> int:
+        """Its place among all, which it keeps."""
+        return list(self._by_salon).index(salon_id)
+
     def all(self) -> list[Connection]:
         for connection in self._by_salon.values():
             self._expire(connection)
@@ -171,6 +177,10 @@ class Connections:
                     self._on_change()
                     return True
         return False
+
+    def clear(self) -> None:
+        self._by_salon.clear()
+        self._on_change()
 
     def dump(self) -> list[dict[str, Any]]:
         return [connection.model_dump(mode="json") for connection in self._by_salon.values()]

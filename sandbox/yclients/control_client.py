@@ -1,5 +1,6 @@
 """A client of the control API, for tests and the demo."""
 
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -8,14 +9,17 @@ from pydantic import TypeAdapter
 
 from sandbox.yclients.callbacks import Delivery, Manner
 from sandbox.yclients.connections import Salon
-from sandbox.yclients.control_api import SalonView, Stats
+from sandbox.yclients.control_views import CatalogueView, RecordView, SalonView, Stats
 from sandbox.yclients.journal import Entry
-from sandbox.yclients.quirks import Operation, Quirk, QuirkKind
+from sandbox.yclients.operations import Operation
+from sandbox.yclients.quirks import Quirk, QuirkKind
 
 TIMEOUT_S: Final = 20.0
 
 _SALONS: Final = TypeAdapter(list[SalonView])
 _ENTRIES: Final = TypeAdapter(list[Entry])
+_QUIRKS: Final = TypeAdapter(list[Quirk])
+_RECORDS: Final = TypeAdapter(list[RecordView])
 _DELIVERIES: Final = TypeAdapter(list[Delivery])
 
 
@@ -82,6 +86,45 @@ class YclientsControl:
         """A callback without anything having happened."""
         await self._act(salon_id, "lifecycle", {"event": event, "more": more})
 
+    async def catalogue(self, salon_id: int) -> CatalogueView:
+        """What the salon offers, and who does it."""
+        path = f"/control/salons/{salon_id}/catalogue"
+        return CatalogueView.model_validate(await self._ask("GET", path))
+
+    async def records(self, salon_id: int) -> list[RecordView]:
+        """Deleted ones, too."""
+        return _RECORDS.validate_python(
+            await self._ask("GET", f"/control/salons/{salon_id}/records")
+        )
+
+    async def book(
+        self,
+        salon_id: int,
+        staff_id: int,
+        service_ids: list[int],
+        start: datetime,
+        *,
+        phone: str = "79990000001",
+        name: str = "Ира",
+    ) -> RecordView:
+        """Somebody books at the salon's desk. ``staff_id`` 0 is whoever is free."""
+        body = {
+            "staff_id": staff_id,
+            "service_ids": service_ids,
+            "start": start.isoformat(),
+            "phone": phone,
+            "name": name,
+        }
+        path = f"/control/salons/{salon_id}/records"
+        return RecordView.model_validate(await self._post(path, body))
+
+    async def cancel(self, salon_id: int, record_id: int) -> None:
+        """The salon deletes a record."""
+        await self._ask("DELETE", f"/control/salons/{salon_id}/records/{record_id}")
+
+    async def blacklist(self, salon_id: int, phone: str) -> None:
+        await self._post(f"/control/salons/{salon_id}/blacklist", {"phone": phone})
+
     async def add_quirk(
         self,
         kind: QuirkKind,
@@ -105,9 +148,31 @@ class YclientsControl:
     async def clear_quirks(self) -> None:
         await self._ask("DELETE", "/control/quirks")
 
-    async def deliver(self, *, copies: int = 1, delay_s: float = 0, held: bool = False) -> None:
-        """How callbacks are delivered from now on."""
-        manner = Manner(copies=copies, delay_s=delay_s, held=held)
+    async def quirks(self) -> list[Quirk]:
+        return _QUIRKS.validate_python(await self._ask("GET", "/control/quirks"))
+
+    async def remove_quirk(self, quirk_id: int) -> None:
+        await self._ask("DELETE", f"/control/quirks/{quirk_id}")
+
+    async def deliver(
+        self,
+        *,
+        copies: int = 1,
+        delay_s: float = 0,
+        held: bool = False,
+        partial: bool = False,
+        salon_id: int | None = None,
+        times: int | None = None,
+    ) -> None:
+        """How callbacks are delivered from now on; see ``Manner``. A salon's own way goes first."""
+        manner = Manner(
+            copies=copies,
+            delay_s=delay_s,
+            held=held,
+            partial=partial,
+            salon_id=salon_id,
+            times=times,
+        )
         await self._ask("PUT", "/control/manner", manner.model_dump())
 
     async def let_go(self) -> int:
@@ -130,10 +195,10 @@ class YclientsControl:
         await self._ask("PUT", "/control/switches", body)
 
     async def calls(
-        self, operation: Operation | None = None, salon_id: int | None = None
+        self, operation: Operation | None = None, salon_id: int | None = None, *, after: int = 0
     ) -> list[Entry]:
-        """Received since the last reset, in order."""
-        query: dict[str, str] = {}
+        """Received since the last reset, in order, with numbers greater than ``after``."""
+        query = {"after": str(after)}
         if operation is not None:
             query["operation"] = operation.value
         if salon_id is not None:
@@ -148,8 +213,9 @@ class YclientsControl:
     async def stats(self) -> Stats:
         return Stats.model_validate(await self._ask("GET", "/control/stats"))
 
-    async def reset(self) -> None:
-        await self._post("/control/reset")
+    async def reset(self, *, salons: bool = False) -> None:
+        """As after the start; salons stay, unless they are to be forgotten, too."""
+        await self._post("/control/reset", {"salons": salons})
 
     async def _act(self, salon_id: int, action: str, body: dict[str, Any]) -> SalonView:
         return SalonView.model_validate(

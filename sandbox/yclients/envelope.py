@@ -6,7 +6,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 PAGE: Final = "<!doctype html><html lang=ru><title>YCLIENTS</title><h1>Подождите, пожалуйста</h1>"
 APPLICATION_UNKNOWN: Final = "Агрегатор не найден"
+SETTINGS_PAGE: Final = "https://yclients.com/appstore/settings"
 ALREADY_INSTALLED: Final = "Пользователь уже установил это приложение."
+
+
+class Refused(Exception):  # noqa: N818 - an answer, no fault of the program
+    def __init__(self, answer: Response) -> None:
+        super().__init__(answer.status_code)
+        self.answer = answer
 
 
 def success(data: Any, status: int = 200, meta: Any = None) -> JSONResponse:

@@ -1,32 +1,31 @@
 """What the marketplace's calls do and answer, by their numbers in the reference sheet (D1)."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from sandbox.yclients.answers import Calls, Fields
 from sandbox.yclients.callbacks import Callbacks
 from sandbox.yclients.connections import Connection, Connections, Source, Status, moment
 from sandbox.yclients.envelope import (
     ALREADY_INSTALLED,
     APPLICATION_UNKNOWN,
-    invalid,
+    SETTINGS_PAGE,
+    Refused,
     page,
     refusal,
     success,
 )
-from sandbox.yclients.quirks import Operation
+from sandbox.yclients.operations import Operation
 
-SETTINGS_PAGE: Final = "https://yclients.com/appstore/settings"
 MAX_COUNT: Final = 1000
 
-Fields = dict[str, Any]
 Url = Annotated[str, Field(pattern=r"^https?://\S+$", max_length=2000)]
 Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")]
 
 
-class _Asked(BaseModel, extra="allow"):
+class _Asked(BaseModel):
     application_id: int
 
 
@@ -34,7 +33,11 @@ class _OfSalon(_Asked):
     salon_id: int
 
 
-class _Activation(_OfSalon):
+class _Posted(_OfSalon, strict=True):
+    """A JSON body: a number is no text (D1)."""
+
+
+class _Activation(_Posted):
     """``api_key`` is documented as a number, and its sample is text (D1): both are taken."""
 
     api_key: str | int | None = None
@@ -42,7 +45,7 @@ class _Activation(_OfSalon):
     channels: list[Annotated[str, Field(pattern="^(sms|whatsapp)$")]] = []
 
 
-class _Payment(_OfSalon):
+class _Payment(_Posted):
     payment_sum: float = Field(ge=0)
     currency_iso: str = Field(pattern=r"^[A-Z]{3}$")
     payment_date: Moment
@@ -50,7 +53,7 @@ class _Payment(_OfSalon):
     period_to: Moment
 
 
-class _ShortNames(_OfSalon):
+class _ShortNames(_Posted):
     short_names: list[Annotated[str, Field(min_length=1, max_length=11)]]
 
 
@@ -63,31 +66,26 @@ class _Link(_OfSalon):
     discount: float | None = Field(default=None, ge=0, le=100)
 
 
-class _Discount(_Asked):
+class _Discount(_Asked, strict=True):
     salon_ids: list[int] = Field(min_length=1)
     discount: float = Field(ge=0, le=100)
 
 
-class _Channel(_OfSalon):
+class _Channel(_Posted):
     channel_slug: str = Field(pattern="^(sms|whatsapp)$")
     is_available: bool
 
 
-class Refused(Exception):  # noqa: N818 - an answer, no fault of the program
-    def __init__(self, answer: Response) -> None:
-        super().__init__(answer.status_code)
-        self.answer = answer
-
-
 class Marketplace:
-    """``answer`` carries a call out. Fields of path, query and body come together."""
-
     def __init__(self, connections: Connections, callbacks: Callbacks, application_id: int) -> None:
         self._connections = connections
         self._callbacks = callbacks
         self._application_id = application_id
         self.has_tariffs = True
-        self._calls: dict[Operation, Callable[[Fields], Response]] = {
+
+    @property
+    def calls(self) -> Calls:
+        return {
             Operation.ACTIVATE: self._activate,
             Operation.ACTIVATE_WITH_CHANNELS: self._activate_with_channels,
             Operation.PAYMENT: self._payment,
@@ -101,15 +99,6 @@ class Marketplace:
             Operation.DISCOUNT: self._discount,
             Operation.CHANNEL: self._channel,
         }
-
-    def answer(self, operation: Operation, fields: Fields) -> Response:
-        try:
-            return self._calls[operation](fields)
-        except Refused as refused:
-            return refused.answer
-        except ValidationError as error:
-            wrong = {str(each["loc"][0]): each["msg"] for each in error.errors() if each["loc"]}
-            return invalid(**wrong)
 
     def _activate(self, fields: Fields) -> Response:
         self._do_activate(_Activation.model_validate(fields))

@@ -5,34 +5,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from sandbox.yclients.operations import Operation
 
-class Operation(StrEnum):
-    """Calls of the marketplace, by their numbers in the reference sheet."""
-
-    ACTIVATE = "activate"
-    """#1"""
-    ACTIVATE_WITH_CHANNELS = "activate_with_channels"
-    """#2"""
-    PAYMENT = "payment"
-    """#3"""
-    REFUND = "refund"
-    """#4"""
-    SHORT_NAMES = "short_names"
-    """#5"""
-    CONNECTION = "connection"
-    """#6"""
-    SALONS = "salons"
-    """#7"""
-    UNINSTALL = "uninstall"
-    """#8"""
-    PAYMENT_LINK = "payment_link"
-    """#9"""
-    TARIFFS = "tariffs"
-    """#10"""
-    DISCOUNT = "discount"
-    """#11"""
-    CHANNEL = "channel"
-    """#12"""
+__all__ = ["Operation", "Quirk", "QuirkKind", "Quirks"]
 
 
 class QuirkKind(StrEnum):

@@ -11,10 +11,15 @@ _MINUTE_S: Final = 60.0
 
 
 class RateLimit:
-    """Counts what comes; ``most_in_a_second``, ``most_in_a_minute`` are the peaks it has seen."""
+    """Counts what comes; ``most_in_a_second``, ``most_in_a_minute`` are the peaks it has seen.
+
+    What is refused counts, too.
+    """
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self.enforced = True
+        self.calls = 0
+        self.refused = 0
         self.most_in_a_second = 0
         self.most_in_a_minute = 0
         self._clock_s = clock_s
@@ -29,8 +34,12 @@ class RateLimit:
         in_a_second = sum(1 for moment in reversed(came) if moment > now - 1.0)
         self.most_in_a_second = max(self.most_in_a_second, in_a_second)
         self.most_in_a_minute = max(self.most_in_a_minute, len(came))
-        return not self.enforced or (in_a_second <= PER_SECOND and len(came) <= PER_MINUTE)
+        self.calls += 1
+        if self.enforced and (in_a_second > PER_SECOND or len(came) > PER_MINUTE):
+            self.refused += 1
+            return False
+        return True
 
     def reset(self) -> None:
-        self.most_in_a_second = self.most_in_a_minute = 0
+        self.calls = self.refused = self.most_in_a_second = self.most_in_a_minute = 0
         self._came.clear()

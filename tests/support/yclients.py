@@ -1,25 +1,83 @@
-"""A YClients of the sandbox for tests: a process of its own, and its control client."""
+"""A YClients of the sandbox for tests, and its control client.
 
+`yclients_process` for tests that start processes, and for a module to share; `running_yclients`
+within the test's own event loop, where the test can look inside.
+"""
+
+import asyncio
 import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import httpx2
 import pytest
+import uvicorn
 
 from sandbox.services.ports import free_port
+from sandbox.yclients.app import build_app
+from sandbox.yclients.connections import Salon
 from sandbox.yclients.control_client import YclientsControl
+from sandbox.yclients.world import Setup, World
 from tests.support.api import PARTNER_TOKEN
-from tests.support.waiting import block_until
+from tests.support.waiting import block_until, wait_until
 
 ROOT: Final = Path(__file__).parents[2]
+LOOPBACK: Final = "127.0.0.1"
+NOWHERE: Final = "http://127.0.0.1:9"
 APPLICATION_ID: Final = 77
+USER_TOKEN: Final = "test-user-token-0123456789"
 START_TIMEOUT_S: Final = 20.0
 STOP_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class RunningYclients:
+    url: str
+    control: YclientsControl
+    world: World
+
+
+@contextlib.asynccontextmanager
+async def running_yclients(
+    api_url: str = NOWHERE, *, salons: tuple[Salon, ...] = (), rate_limit: bool = False
+) -> AsyncIterator[RunningYclients]:
+    """``api_url``: where callbacks go. Its own limit of requests is off unless it is asked for."""
+    app, world = build_app(
+        Setup(
+            api_url=api_url,
+            partner_token=PARTNER_TOKEN,
+            application_id=APPLICATION_ID,
+            user_token=USER_TOKEN,
+            salons=salons,
+            rate_limit=rate_limit,
+        )
+    )
+    config = uvicorn.Config(
+        app, LOOPBACK, 0, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve())
+    try:
+        await wait_until(lambda: server.started, START_TIMEOUT_S, "YClients listens")
+        url = f"http://{LOOPBACK}:{server.servers[0].sockets[0].getsockname()[1]}"
+        async with YclientsControl(url) as control:
+            yield RunningYclients(url, control, world)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """Signals are the test run's own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 @contextlib.contextmanager
@@ -31,6 +89,7 @@ def yclients_process(api_url: str, log_path: Path, *arguments: str) -> Iterator[
         **os.environ,
         "YCLIENTS_PARTNER_TOKEN": PARTNER_TOKEN,
         "YCLIENTS_APP_ID": str(APPLICATION_ID),
+        "YCLIENTS_USER_TOKEN": USER_TOKEN,
     }
     with log_path.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command line

@@ -1,5 +1,6 @@
 """The page and what its buttons do. It works without its script, which only keeps it fresh."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl
@@ -10,10 +11,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sandbox.yclients.connections import Connection, Source
+from sandbox.yclients.callbacks import Manner
+from sandbox.yclients.connections import Connection
 from sandbox.yclients.portal.page import render
+from sandbox.yclients.portal.texts import INVALID, UNKNOWN_SALON
 from sandbox.yclients.quirks import Quirk
-from sandbox.yclients.redirect import redirect_url
 from sandbox.yclients.world import World
 
 STATIC: Final = Path(__file__).with_name("static")
@@ -39,62 +41,94 @@ class Portal:
             Route("/", self._page),
             Route("/connect/{salon_id:int}", self._connect),
             Route("/salons/{salon_id:int}/{action}", self._act, methods=["POST"]),
-            Route("/quirks", self._switch, methods=["POST"]),
+            Route("/quirks", self._add_quirk, methods=["POST"]),
+            Route("/quirks/clear", self._clear_quirks, methods=["POST"]),
+            Route("/quirks/{quirk_id:int}/remove", self._remove_quirk, methods=["POST"]),
+            Route("/manner", self._deliver, methods=["POST"]),
+            Route("/manner/clear", self._deliver_as_usual, methods=["POST"]),
+            Route("/manner/go", self._let_go, methods=["POST"]),
+            Route("/limit/{wanted}", self._limit, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
 
-    async def _page(self, _request: Request) -> Response:
-        return HTMLResponse(render(self._world), headers=HEADERS)
+    async def _page(self, request: Request) -> Response:
+        lab_open = "lab" in request.query_params
+        return HTMLResponse(render(self._world, lab_open=lab_open), headers=HEADERS)
 
     async def _connect(self, request: Request) -> Response:
         """Where the owner's browser goes: pending now, signed as YClients signs."""
         connection = self._find(request)
         if connection is None:
-            return HTMLResponse(render(self._world), status_code=404, headers=HEADERS)
-        self._world.connections.connect(connection)
-        url = redirect_url(self._world.api_url, self._world.partner_token, connection.salon)
-        return RedirectResponse(url, 302, HEADERS)
+            return self._wrong(UNKNOWN_SALON, 404)
+        return RedirectResponse(self._world.redirect(connection), 302, HEADERS)
 
     async def _act(self, request: Request) -> Response:
         connection, world = self._find(request), self._world
-        if connection is None:
-            return HTMLResponse(render(world), status_code=404, headers=HEADERS)
-        match request.path_params["action"]:
-            case "uninstall":
-                if world.connections.uninstall(connection, Source.OWNER):
-                    world.callbacks.lifecycle(connection, "uninstall")
-            case "freeze":
-                if world.connections.freeze(connection):
-                    world.callbacks.lifecycle(connection, "freeze")
-            case "pay":
-                world.pay(connection, told=True)
-            case "expire":
-                world.connections.expire_pending(connection)
-            case _:
-                return HTMLResponse(render(world), status_code=404, headers=HEADERS)
-        return _back(f"salon-{connection.salon.salon_id}")
+        actions: dict[str, Callable[[Connection], None]] = {
+            "uninstall": world.uninstall,
+            "freeze": world.freeze,
+            "pay": world.pay,
+            "expire": world.connections.expire_pending,
+        }
+        action = actions.get(request.path_params["action"])
+        if connection is None or action is None:
+            return self._wrong(UNKNOWN_SALON, 404)
+        action(connection)
+        return RedirectResponse(f"/#salon-{connection.salon.salon_id}", 303, HEADERS)
 
-    async def _switch(self, request: Request) -> Response:
-        """Fields of the form: what is empty stands for any."""
-        if request.headers.get("content-type") != "application/x-www-form-urlencoded":
-            return HTMLResponse(render(self._world), status_code=400, headers=HEADERS)
-        fields = {name: value for name, value in _form(await request.body()).items() if value}
-        if "clear" in fields:
-            self._world.quirks.clear()
-            return _back("quirks")
+    async def _add_quirk(self, request: Request) -> Response:
         try:
-            self._world.quirks.add(Quirk.model_validate(fields))
+            self._world.quirks.add(Quirk.model_validate(await _form(request, "times")))
         except ValidationError:
-            return HTMLResponse(render(self._world), status_code=400, headers=HEADERS)
-        return _back("quirks")
+            return self._wrong(INVALID, 400)
+        return _to_lab("quirks")
+
+    async def _clear_quirks(self, _request: Request) -> Response:
+        self._world.quirks.clear()
+        return _to_lab("quirks")
+
+    async def _remove_quirk(self, request: Request) -> Response:
+        self._world.quirks.remove(request.path_params["quirk_id"])
+        return _to_lab("quirks")
+
+    async def _deliver(self, request: Request) -> Response:
+        try:
+            self._world.callbacks.deliver(Manner.model_validate(await _form(request)))
+        except ValidationError:
+            return self._wrong(INVALID, 400)
+        return _to_lab("manners")
+
+    async def _deliver_as_usual(self, _request: Request) -> Response:
+        """What is held is sent, too."""
+        self._world.callbacks.let_go()
+        self._world.callbacks.deliver_as_usual()
+        return _to_lab("manners")
+
+    async def _let_go(self, _request: Request) -> Response:
+        self._world.callbacks.let_go()
+        return _to_lab("manners")
+
+    async def _limit(self, request: Request) -> Response:
+        self._world.limit.enforced = request.path_params["wanted"] == "on"
+        return _to_lab("journal")
+
+    def _wrong(self, notice: str, status: int) -> Response:
+        page = render(self._world, notice=notice, lab_open=True)
+        return HTMLResponse(page, status_code=status, headers=HEADERS)
 
     def _find(self, request: Request) -> Connection | None:
         return self._world.connections.find(request.path_params["salon_id"])
 
 
-def _form(body: bytes) -> dict[str, str]:
-    return dict(parse_qsl(body.decode("ascii", "replace")))
+async def _form(request: Request, endless: str | None = None) -> dict[str, str | None]:
+    """What is empty stands for any, or for its usual value; an empty ``endless`` for always."""
+    text = (await request.body()).decode("ascii", "replace")
+    given = dict(parse_qsl(text, keep_blank_values=True))
+    fields: dict[str, str | None] = {name: value for name, value in given.items() if value}
+    if endless is not None and given.get(endless) == "":
+        fields[endless] = None
+    return fields
 
 
-def _back(anchor: str) -> Response:
-    return RedirectResponse(f"/#{anchor}", 303, HEADERS)
+def _to_lab(anchor: str) -> Response:
+    return RedirectResponse(f"/?lab#{anchor}", 303, HEADERS)

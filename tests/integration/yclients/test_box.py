@@ -3,12 +3,9 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import datetime, timedelta
 from pathlib import Path
-from threading import Thread
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 import pytest
@@ -17,7 +14,10 @@ from api_service.yclients.client import Yclients
 from api_service.yclients.errors import AmbiguousError, NotSentError, RefusedError, YclientsError
 from api_service.yclients.models import ConnectionStatus, PaymentNotice
 from sandbox.yclients.control_client import ControlError, YclientsControl
-from sandbox.yclients.quirks import Operation, QuirkKind
+from sandbox.yclients.operations import Operation
+from sandbox.yclients.quirks import QuirkKind
+from sandbox.yclients.salon.records import SALON_TIME
+from tests.support.callback_receiver import Receiver, receiving
 from tests.support.waiting import wait_until
 from tests.support.yclients import APPLICATION_ID, yclients_process
 from tests.support.yclients_parts import PARTNER_TOKEN, client_at
@@ -25,39 +25,10 @@ from tests.support.yclients_parts import PARTNER_TOKEN, client_at
 HOOK: Final = "/hook/secret"
 
 
-@dataclass
-class Receiver:
-    """Stands where our API process stands: takes callbacks, answers 200."""
-
-    url: str
-    got: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-
-    def events(self) -> list[str]:
-        return [str(body.get("event")) for _, body in self.got]
-
-
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            taken.got.append((self.path, json.loads(body)))
-            self.send_response(200)
-            self.send_header("content-length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    taken = Receiver(f"http://127.0.0.1:{server.server_address[1]}")
-    serving = Thread(target=server.serve_forever, daemon=True)
-    serving.start()
-    yield taken
-    server.shutdown()
-    server.server_close()
-    serving.join(5)
+    with receiving() as receiver:
+        yield receiver
 
 
 @pytest.fixture(scope="module")
@@ -337,24 +308,105 @@ async def test_changed_records_are_told_to_the_address_of_the_activation(
     }
 
 
+async def test_one_salons_callbacks_may_go_another_way(
+    box: YclientsControl, client: Yclients, receiver: Receiver, salon: int
+) -> None:
+    await client.activate(salon, "key", [f"{receiver.url}{HOOK}"])
+    await box.deliver(copies=0)
+    await box.deliver(copies=2, partial=True, salon_id=salon, times=1)
+
+    await box.send_entity(salon, "record", 555, "update", {"id": 555, "comment": "…"})
+    await box.send_entity(salon, "record", 556, "update", {"id": 556})
+
+    await wait_until(lambda: len(receiver.got) == 2, what="twice, and the second one not at all")
+    assert [body["data"] for _, body in receiver.got] == [{"id": 555}, {"id": 555}]
+
+
+async def test_a_reset_ends_what_was_held_or_late(
+    box: YclientsControl, client: Yclients, receiver: Receiver, salon: int
+) -> None:
+    await client.activate(salon, "key", [])
+    await box.deliver(delay_s=60)
+    await box.freeze(salon)
+    await box.deliver(held=True)
+    await box.uninstall(salon)
+    assert (await box.stats()).held == 1
+
+    await box.reset()
+
+    assert (await box.stats()).held == 0
+    assert await box.let_go() == 0
+    await box.send_lifecycle(salon, "probe")
+    await wait_until(lambda: receiver.got, what="the next one comes at once")
+    assert receiver.events() == ["probe"]
+
+
+async def test_what_posted_numbers_are_no_text(box_url: str, salon: int) -> None:
+    body = {"salon_id": str(salon), "application_id": APPLICATION_ID, "api_key": "key"}
+    async with httpx2.AsyncClient(base_url=box_url, headers=GOOD) as http:
+        answer = await http.post("/marketplace/partner/callback", json=body)
+    assert (answer.status_code, list(answer.json()["meta"]["errors"])) == (422, ["salon_id"])
+
+
+async def test_calls_to_wrong_paths_are_noted_too(box: YclientsControl, box_url: str) -> None:
+    async with httpx2.AsyncClient(base_url=box_url, headers=GOOD) as http:
+        answer = await http.get("/api/v1/marketplace/application/77/tariffs")
+        assert answer.json()["errors"]["code"] == 404
+    [call] = await box.calls()
+    assert (call.path, call.operation, call.status) == (
+        "/api/v1/marketplace/application/77/tariffs",
+        None,
+        404,
+    )
+    assert await box.calls(after=call.number) == []
+
+
+async def test_a_page_from_elsewhere_changes_nothing(box_url: str, salon: int) -> None:
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    async with httpx2.AsyncClient(base_url=box_url, headers=foreign) as http:
+        assert (await http.post(f"/salons/{salon}/uninstall")).status_code == 403
+        assert (await http.post("/control/reset")).status_code == 403
+
+
 async def test_an_unknown_salon_or_order_is_refused(box: YclientsControl) -> None:
     with pytest.raises(ControlError, match="NOT_FOUND"):
         await box.salon(999_999_999_9)
     with pytest.raises(ControlError, match="BAD_REQUEST"):
         await box.switch(pending_lifetime_s=-1)
+    with pytest.raises(ControlError, match="NOT_FOUND"):
+        await box.remove_quirk(999_999)
 
 
 def test_connections_survive_a_restart(tmp_path: Path) -> None:
     state = ("--state", str(tmp_path / "state.json"))
     with yclients_process("http://127.0.0.1:9", tmp_path / "log", *state) as url:
-        asyncio.run(_press_connect(url))
+        record_id = asyncio.run(_connect_and_book(url))
     with yclients_process("http://127.0.0.1:9", tmp_path / "log", *state) as url:
         assert asyncio.run(_statuses(url)) == ["pending", "uninstalled", "uninstalled"]
+        assert asyncio.run(_records(url)) == [record_id]
+    assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
 
 
-async def _press_connect(url: str) -> None:
+def test_a_state_that_is_none_is_said_and_left_behind(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    state.write_text('{"connections": 5}')
+    with yclients_process("http://127.0.0.1:9", tmp_path / "log", "--state", str(state)) as url:
+        assert asyncio.run(_statuses(url)) == ["uninstalled"] * 3
+    assert "state.json cannot be read" in (tmp_path / "log").read_text()
+
+
+async def _connect_and_book(url: str) -> int:
     async with YclientsControl(url) as control:
         await control.connect(1001)
+        stylist = (await control.catalogue(1001)).staff[0]
+        tomorrow = datetime.now(SALON_TIME).replace(hour=12, minute=0) + timedelta(days=1)
+        record = await control.book(1001, stylist.id, stylist.service_ids[:1], tomorrow)
+        return record.id
+
+
+async def _records(url: str) -> list[int]:
+    async with YclientsControl(url) as control:
+        return [record.id for record in await control.records(1001)]
 
 
 async def _statuses(url: str) -> list[str]:

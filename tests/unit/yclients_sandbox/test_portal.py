@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from sandbox.yclients.app import build_app
 from sandbox.yclients.portal.salons import SALONS
+from sandbox.yclients.world import Setup
 
 TOKEN = "partner-token-of-the-test"
 API = "http://127.0.0.1:3000"
@@ -19,9 +20,9 @@ API = "http://127.0.0.1:3000"
 
 @pytest.fixture
 def portal() -> TestClient:
-    app, world = build_app(API, TOKEN, 77)
-    for salon in SALONS.values():
-        world.connections.add(salon)
+    app, _ = build_app(
+        Setup(api_url=API, partner_token=TOKEN, application_id=77, salons=tuple(SALONS.values()))
+    )
     return TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
 
 
