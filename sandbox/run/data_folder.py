@@ -30,6 +30,7 @@ class Secrets(BaseModel):
 
     jwt_secret: str = Field(default_factory=_generate)
     yclients_partner_token: str = Field(default_factory=_generate)
+    yclients_user_token: str = Field(default_factory=_generate)
     health_check_token: str = Field(default_factory=_generate)
     encryption_keys: str = Field(default_factory=_generate)
     postgres_password: str = Field(default_factory=_generate)

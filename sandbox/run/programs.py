@@ -34,6 +34,7 @@ def environment(settings: RunSettings, generated: Secrets) -> dict[str, str]:
         "LOG_FORMAT": "console",
         "JWT_SECRET": generated.jwt_secret,
         "YCLIENTS_PARTNER_TOKEN": generated.yclients_partner_token,
+        "YCLIENTS_USER_TOKEN": generated.yclients_user_token,
         "YCLIENTS_APP_ID": str(APP_ID),
         "YCLIENTS_URL": settings.portal_url,
         "ENCRYPTION_KEYS": generated.encryption_keys,

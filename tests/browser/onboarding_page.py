@@ -13,14 +13,13 @@ from playwright.async_api import (
     expect,
 )
 
-from api_service.frontend.build import FRONTEND
+from tests.browser.accessibility import accessibility_faults, overflow_px
 from tests.support.scripted_api import ScriptedApi, onboarding_token
 
 PHONE_SIZE: Final = ViewportSize(width=360, height=740)
 SMALLEST_SIZE: Final = ViewportSize(width=320, height=640)
 DESKTOP_SIZE: Final = ViewportSize(width=1280, height=800)
 
-AXE: Final = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 # What a browser says of a server that is away is its own business.
 _EXPECTED_COMPLAINTS: Final = (
     "ERR_CONNECTION",
@@ -33,10 +32,6 @@ _WATCH_POLICY: Final = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
 """
-_RUN_AXE: Final = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
-  .filter(({impact}) => impact === "serious" || impact === "critical" || impact === "moderate")
-  .map(({id, nodes}) => `${id}: ${nodes.map(({target, failureSummary}) =>
-     `${target} ${failureSummary}`).join("; ")}`)"""
 
 
 class OnboardingPage:
@@ -92,20 +87,14 @@ class OnboardingPage:
 
     async def accessibility_faults(self) -> list[str]:
         """Moderate and worse, found by axe-core."""
-        await self.page.evaluate(AXE.read_text())
-        faults: list[str] = await self.page.evaluate(_RUN_AXE)
-        return faults
+        return await accessibility_faults(self.page)
 
     async def double_text(self) -> None:
         """As somebody who reads badly sets the browser."""
         await self.page.evaluate("document.documentElement.style.fontSize = '200%'")
 
     async def overflow_px(self) -> int:
-        """How far the content sticks out of the window's width."""
-        width: int = await self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        return width
+        return await overflow_px(self.page)
 
     def _on_console(self, message: ConsoleMessage) -> None:
         expected = any(known in message.text for known in _EXPECTED_COMPLAINTS)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from html import escape
+from http import HTTPStatus
 from itertools import islice
 from typing import Final
 
@@ -13,6 +14,7 @@ from sandbox.yclients.quirks import Quirk, QuirkKind
 from sandbox.yclients.world import World
 
 SHOWN: Final = 15
+_NOTHING: Final = '<li class="hint">Пока ничего.</li>'
 
 
 def parts(world: World) -> dict[str, str]:
@@ -24,9 +26,9 @@ def parts(world: World) -> dict[str, str]:
         "operations": _options(OPERATIONS),
         "quirks": _quirks(world.quirks.all()),
         "manners": _manners(world),
-        "deliveries": "\n".join(map(_delivery, islice(sent, SHOWN))) or _empty(4),
+        "deliveries": "\n".join(map(_delivery, islice(sent, SHOWN))) or _NOTHING,
         "limit": _limit(world),
-        "calls": "\n".join(map(_call, islice(calls, SHOWN))) or _empty(5),
+        "calls": "\n".join(map(_call, islice(calls, SHOWN))) or _NOTHING,
     }
 
 
@@ -102,21 +104,33 @@ def _limit(world: World) -> str:
 
 
 def _delivery(delivery: Delivery) -> str:
-    answer = f"{delivery.status or 'нет ответа'}, {delivery.seconds * 1000:.0f} мс"
-    return _row(_time(delivery.at), escape(delivery.event), str(delivery.salon_id), answer)
+    took = f"салон {delivery.salon_id}, {delivery.seconds * 1000:.0f} мс"
+    return _item(delivery.at, escape(delivery.event), _status(delivery.status), took)
 
 
 def _call(entry: Entry) -> str:
     name = OPERATIONS[Operation(entry.operation)] if entry.operation else UNKNOWN_PATH
-    call = f"{escape(name)}<br><code>{escape(entry.method)} {escape(entry.path)}</code>"
-    said = f"<br>{escape(entry.said)}" if entry.said else ""
-    quirk = KINDS[QuirkKind(entry.quirk)] if entry.quirk else "–"
-    return _row(
-        _time(entry.at),
-        call,
-        str(entry.salon_id or "–"),
-        f"{entry.status or 'нет'}{said}",
-        escape(quirk),
+    more = [f"<code>{escape(entry.method)} {escape(entry.path)}</code>"]
+    if entry.salon_id:
+        more.append(f"салон {entry.salon_id}")
+    if entry.said:
+        more.append(escape(entry.said))
+    if entry.quirk:
+        more.append(f"сбой: {escape(KINDS[QuirkKind(entry.quirk)])}")
+    return _item(entry.at, escape(name), _status(entry.status), "<br>".join(more))
+
+
+def _status(status: int) -> str:
+    """Of an answer; 0 when there was none."""
+    good = 0 < status < HTTPStatus.BAD_REQUEST
+    tone = "good" if good else "bad"
+    return f'<span class="log__status log__status--{tone}">{status or "нет ответа"}</span>'
+
+
+def _item(at: float, name: str, status: str, more: str) -> str:
+    return (
+        f'<li class="log__item"><span class="log__head">{_time(at)} <strong>{name}</strong> '
+        f'{status}</span><span class="log__more">{more}</span></li>'
     )
 
 
@@ -125,14 +139,6 @@ def _time(at: float) -> str:
     moment = datetime.fromtimestamp(at, UTC)
     shown = moment.astimezone().strftime("%H:%M:%S")
     return f'<time datetime="{moment.isoformat(timespec="milliseconds")}">{shown}</time>'
-
-
-def _row(*cells: str) -> str:
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-
-
-def _empty(columns: int) -> str:
-    return f'<tr><td colspan="{columns}">Пока ничего</td></tr>'
 
 
 def _button(action: str, name: str, text: str, label: str | None = None) -> str:

@@ -30,6 +30,7 @@ _ACTIONS: Final[dict[Status, tuple[tuple[str, str], ...]]] = {
     Status.ACTIVE: (("freeze", "Заморозить"), ("uninstall", "Удалить приложение")),
     Status.FREEZED: (("pay", "Оплатить"), ("uninstall", "Удалить приложение")),
 }
+_LOOKS: Final = {"pay": ""}
 _CONNECT: Final = {Status.ACTIVE: "Настройки", Status.FREEZED: "Настройки"}
 
 
@@ -61,17 +62,19 @@ def _salon(connection: Connection) -> str:
 def _actions(connection: Connection) -> list[str]:
     salon_id, title = connection.salon.salon_id, escape(connection.salon.title)
     connect = _CONNECT.get(connection.status, "Подключить")
+    # Who has to pay is to see that first.
+    plain = " button--plain" if connection.status is Status.FREEZED else ""
     link = (
-        f'          <a class="button" id="connect-{salon_id}" href="/connect/{salon_id}" '
+        f'          <a class="button{plain}" id="connect-{salon_id}" href="/connect/{salon_id}" '
         f'aria-label="{connect}: {title}">{connect}</a>'
     )
     forms = [
         f'          <form method="post" action="/salons/{salon_id}/{action}">'
-        f'<button class="button button--plain" id="{action}-{salon_id}" '
+        f'<button class="button{_LOOKS.get(action, " button--plain")}" id="{action}-{salon_id}" '
         f'aria-label="{text}: {title}">{text}</button></form>'
         for action, text in _ACTIONS[connection.status]
     ]
-    return [link, *forms]
+    return [*forms[:1], link, *forms[1:]] if plain else [link, *forms]
 
 
 def _lines(parts: Iterable[str]) -> str:

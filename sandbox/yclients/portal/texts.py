@@ -66,5 +66,5 @@ OPERATIONS: Final = {
 }
 
 UNKNOWN_PATH: Final = "нет такого адреса"
-INVALID: Final = "Поля заполнены неверно: нужны целые числа."
+INVALID: Final = "Поля заполнены неверно: нужны числа."
 UNKNOWN_SALON: Final = "Такого салона или действия нет."

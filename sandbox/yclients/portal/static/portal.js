@@ -34,8 +34,7 @@ function keepFocus(part, replace) {
   (again || section?.querySelector("button, summary"))?.focus({ preventScroll: true });
 }
 
-function show(html) {
-  const fresh = new DOMParser().parseFromString(html, "text/html");
+function show(fresh) {
   const before = states(document);
   for (const part of document.querySelectorAll("[data-live]")) {
     const found = fresh.getElementById(part.id);
@@ -45,21 +44,27 @@ function show(html) {
   announce(before, states(document));
 }
 
+function say(text) {
+  const notice = document.getElementById("notice");
+  if (notice.textContent !== text) notice.textContent = text;
+}
+
+/** What was wrong with the last thing that was asked stays until the next one. */
 async function ask(url, options) {
   const mine = (round += 1);
   const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS), ...options });
   const html = await answer.text();
   // A later question has overtaken this one: what it says is older.
-  if (mine === round) show(html);
-}
-
-function away() {
-  document.getElementById("notice").textContent = AWAY;
+  if (mine !== round) return;
+  const fresh = new DOMParser().parseFromString(html, "text/html");
+  show(fresh);
+  const notice = document.getElementById("notice").textContent;
+  if (options !== undefined || notice === AWAY) say(fresh.getElementById("notice").textContent);
 }
 
 async function refresh() {
   if (document.hidden || busy) return;
-  await ask("/").catch(away);
+  await ask("/").catch(() => say(AWAY));
 }
 
 async function submit(event) {
@@ -67,7 +72,7 @@ async function submit(event) {
   busy = true;
   const form = event.target;
   const body = new URLSearchParams(new FormData(form));
-  await ask(form.action, { method: "POST", body }).catch(away);
+  await ask(form.action, { method: "POST", body }).catch(() => say(AWAY));
   busy = false;
 }
 
