@@ -84,6 +84,11 @@ def salon_is(run: Run, status: str) -> Callable[[], bool]:
     return holds
 
 
+def active_in_yclients(run: Run) -> bool:
+    salon = httpx2.get(f"{run.url('PORTAL')}/control/salons/1001").json()
+    return (salon["status"], salon["callbacks"]) == ("active", 1)
+
+
 def test_links_answer_ctrl_c_leaves_nothing_and_a_linked_salon_is_back_by_itself(run: Run) -> None:
     first = run.ready()
     for name in ("PORTAL", "PHONE"):
@@ -91,6 +96,8 @@ def test_links_answer_ctrl_c_leaves_nothing_and_a_linked_salon_is_back_by_itself
         assert httpx2.get(f"{run.url(name)}/").status_code == 200
     link(run)
     block_until(salon_is(run, "connected"), 30, "the salon is connected")
+    # Nobody has the onboarding page open: the server does it.
+    block_until(lambda: active_in_yclients(run), 30, "the salon is active in YClients")
     members = family(first)
     assert len(members) >= 6
     assert first.signal(signal.SIGINT).wait_exit(STOP_S) == 0
@@ -99,6 +106,7 @@ def test_links_answer_ctrl_c_leaves_nothing_and_a_linked_salon_is_back_by_itself
     second = run.ready()
     assert seconds_to_ready(second) < SECOND_START_S
     block_until(salon_is(run, "connected"), 30, "the salon is connected again")
+    assert active_in_yclients(run)
     assert second.terminate(STOP_S) == 0
 
 

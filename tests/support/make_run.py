@@ -28,10 +28,13 @@ class Run:
         return f"http://127.0.0.1:{self.ports[f'{name}_PORT']}"
 
     def begin(self, **changes: str) -> ServiceProcess:
-        variables = {name: str(port) for name, port in self.ports.items()}
-        return self._start(
-            "sandbox.run", {"AIADMIN_DATA_DIR": str(self.folder), **variables, **changes}
-        )
+        variables = {
+            "AIADMIN_DATA_DIR": str(self.folder),
+            # What a developer has set wins: here it is what the run itself would set.
+            "YCLIENTS_URL": self.url("PORTAL"),
+            **{name: str(port) for name, port in self.ports.items()},
+        }
+        return self._start("sandbox.run", {**variables, **changes})
 
     def ready(self) -> ServiceProcess:
         """Start and return when it says that it is ready."""
