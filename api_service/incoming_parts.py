@@ -56,7 +56,9 @@ class IncomingParts:
             database,
             marks,
             {
-                UNINSTALL: Uninstalling(orders, settings.message_retention_days).carry_out,
+                UNINSTALL: Uninstalling(
+                    orders, marketplace, settings.message_retention_days
+                ).carry_out,
                 FREEZE: Freezing(orders).carry_out,
                 PAYMENT: Paying(database, marketplace, unfreezing, partner_token).carry_out,
                 THAW: unfreezing.carry_out,
