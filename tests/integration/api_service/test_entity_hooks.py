@@ -80,6 +80,7 @@ async def test_what_comes_loosely_is_taken(
     api: RunningApi, salons: SalonRows, changes: dict[str, Any]
 ) -> None:
     answer = await send(api, news(**changes))
+    await wait_until(lambda: hints(salons), 15, "it is marked, on a busy machine a little later")
 
     assert (answer.status_code, answer.json()["success"]) == (200, True)
     assert len(hints(salons)) == 1

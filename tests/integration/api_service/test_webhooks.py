@@ -273,6 +273,7 @@ async def test_what_postgres_cannot_keep_is_left_out(api: RunningApi, salons: Sa
     answer = await api.http.post("/webhook/yclients", content=body)
 
     assert answer.json()["success"] is True
+    await wait_until(lambda: salons.webhooks(SALON), 15, "it is stored, if late")
     [row] = salons.webhooks(SALON)
     assert (row["event_type"], row["state"]) == ("odd", "recorded")
     assert row["payload"]["d"] == [{"e": 1}]
