@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from benchmarks import activation, bus, crowd, idle, limiter, redirects, waits
+from benchmarks import activation, bus, crowd, idle, limiter, redirects, waits, webhooks
 from benchmarks.report import Figure, Report, say
 from benchmarks.world import World, whole_world
 
@@ -26,6 +26,7 @@ async def run(report: Report, *, quick: bool, chosen: set[str]) -> None:
             "crowd": lambda: crowd.measure(world),
             "redirects": lambda: redirects.measure(world, 10 if quick else 60),
             "activation": lambda: activation.measure(world, 10 if quick else 60),
+            "webhooks": lambda: webhooks.measure(world, 300 if quick else 2_000),
             "limiter": lambda: limiter.measure(world, 20.0 if quick else 60.0),
         }
         for name, measure in measurements.items():
@@ -53,7 +54,7 @@ def main() -> int:
     parser.add_argument(
         "chosen",
         nargs="*",
-        help="bus waits idle crowd redirects activation limiter; all, kept, by default",
+        help="bus waits idle crowd redirects activation webhooks limiter; all, kept, by default",
     )
     arguments = parser.parse_args()
     quick, chosen = arguments.quick, set(arguments.chosen)

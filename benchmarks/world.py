@@ -15,7 +15,7 @@ from sandbox.whatsapp_network.control_client import ControlClient
 from shared.db_migrations import apply_migrations
 from shared.lifecycle import allow_many_descriptors
 from tests.support.abandonment import ENVIRONMENT
-from tests.support.api import JWT_SECRET
+from tests.support.api import JWT_SECRET, PARTNER_TOKEN
 from tests.support.bus_probe import BusProbe, bus_probe
 from tests.support.holdings import System
 from tests.support.places import open_folder
@@ -128,6 +128,8 @@ def _environment(
         "API_PORT": str(free_port()),
         "WHATSAPP_PORT": str(free_port()),
         "JWT_SECRET": JWT_SECRET,
+        "YCLIENTS_PARTNER_TOKEN": PARTNER_TOKEN,
+        "YCLIENTS_APP_ID": "77",
         "PYTHONPATH": network["client_library"],
         **more,
     }

@@ -105,10 +105,14 @@ async def town(
 
 
 async def test_told_of_everything(town: Town) -> None:
-    """Frozen, paid for, its records change, uninstalled: twice and late."""
+    """Frozen and paid for twice, its records change, uninstalled; all is delivered twice."""
     await town.active(2001)
     await town.yclients.deliver(copies=2)
 
+    await town.yclients.freeze(2001)
+    await town.becomes(2001, "frozen")
+    await town.yclients.pay(2001)
+    await town.becomes(2001, "active")
     await town.yclients.freeze(2001)
     await town.becomes(2001, "frozen")
     await town.yclients.pay(2001)
@@ -118,9 +122,9 @@ async def test_told_of_everything(town: Town) -> None:
     await town.yclients.uninstall(2001)
     await town.becomes(2001, "uninstalled")
 
-    assert town.commands(2001) == ["freeze", "thaw", "unlink", "thaw"]
+    assert town.commands(2001) == ["freeze", "thaw"] * 2 + ["unlink", "thaw"]
     assert town.salons.events(2001) == [
-        *("freeze_started", "frozen", "thaw_started", "thawed"),
+        *("freeze_started", "frozen", "thaw_started", "thawed") * 2,
         *("uninstall_started", "credentials_deleted", "uninstalled"),
     ]
     assert {each.status for each in await town.yclients.deliveries()} == {200}
