@@ -42,7 +42,8 @@ _seconds = Histogram(
 
 LOOK_EVERY_S: Final = 2.0
 LOOK_TIMEOUT_S: Final = 8.0
-AT_ONCE: Final = 16
+AT_ONCE: Final = 8
+"""Fewer than there are connections to Postgres: taking in comes first."""
 JOB_S: Final = 75.0
 """A question to YClients, an unlinking and a thaw, one after the other."""
 RENEW_EVERY_S: Final = CLAIM_S / 3
@@ -66,6 +67,7 @@ class WebhookQueue:
         self._jobs: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._awake = asyncio.Event()
+        self._take_over_at = 0.0
 
     @property
     def at_work(self) -> int:
@@ -90,13 +92,21 @@ class WebhookQueue:
 
     async def _start_due(self) -> None:
         try:
-            async with asyncio.timeout(LOOK_TIMEOUT_S), self._database.connection() as connection:
-                if left := await end_old_claims(connection):
-                    _log.warning("webhooks_taken_over", number=left)
+            await self._take_over()
             while await self._start_next():
                 pass
         except (DatabaseError, TimeoutError) as error:
             _log.warning("webhooks_not_read", error=type(error).__name__)
+
+    async def _take_over(self) -> None:
+        """What killed processes have left; not at each of many wakings."""
+        now = asyncio.get_running_loop().time()
+        if now < self._take_over_at:
+            return
+        self._take_over_at = now + LOOK_EVERY_S
+        async with asyncio.timeout(LOOK_TIMEOUT_S), self._database.connection() as connection:
+            if left := await end_old_claims(connection):
+                _log.warning("webhooks_taken_over", number=left)
 
     async def _start_next(self) -> bool:
         """False when nothing is due."""

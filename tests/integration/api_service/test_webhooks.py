@@ -1,8 +1,10 @@
 """Lifecycle notifications over HTTP, and what becomes of them: real Postgres, real Redis."""
 
 import asyncio
+import json
 from typing import Any
 
+import httpx2
 import pytest
 from psycopg.sql import SQL
 
@@ -10,6 +12,8 @@ from shared.company_id import SalonId, session_id_of
 from shared.errors import ErrorCode
 from shared.messages.commands import Command
 from tests.support.api import PARTNER_TOKEN, RunningApi
+from tests.support.api_process import ApiProcess
+from tests.support.processes import Starter
 from tests.support.salon_rows import SalonRows, lifecycle
 from tests.support.services import PostgresServer
 from tests.support.waiting import wait_until
@@ -324,3 +328,55 @@ async def test_without_postgres_it_is_kept_and_counts_for_the_installation_of_th
 
     assert salons.webhooks(SALON)[0]["reason"] == "superseded"
     assert salons.status(SALON) == "pending_whatsapp"
+
+
+async def test_a_slow_body_is_not_waited_for(api: RunningApi, salons: SalonRows) -> None:
+    """It ends by a deadline of its own, and keeps nobody else waiting."""
+    host, port = api.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /webhook/yclients HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n\r\n"
+    writer.write(f'{head}{{"event"'.encode())
+    await writer.drain()
+
+    told = await send(api, lifecycle(SALON, "odd"))
+    answer = await asyncio.wait_for(reader.read(2000), 15)
+    writer.close()
+    await writer.wait_closed()
+
+    assert told["success"] is True
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'"success":false' in answer
+    assert salons.states(SALON) == ["recorded"]
+
+
+async def test_whatever_is_refused_is_one_line_without_a_trace(
+    start_process: Starter, database_url: str, redis_url: str
+) -> None:
+    process = ApiProcess.beside(
+        {"DATABASE_URL": database_url, "REDIS_URL": redis_url}, start_process
+    )
+    await asyncio.to_thread(process.start)
+    good = lifecycle(SALON, "uninstall")
+    bodies: list[bytes] = [
+        b"{",
+        b"[]",
+        json.dumps({**good, "partner_token": "wrong"}).encode(),
+        json.dumps({**good, "partner_token": None}).encode(),
+        json.dumps({**good, "application_id": 78}).encode(),
+        json.dumps({**good, "salon_id": "a"}).encode(),
+        b"x" * 10_000_000,
+    ]
+    async with httpx2.AsyncClient(base_url=process.url, trust_env=False, timeout=20) as http:
+        answers = [await http.post("/webhook/yclients", content=body) for body in bodies]
+
+    assert [answer.status_code for answer in answers] == [200] * 6 + [413]
+    lines = [
+        event
+        for event in process.process.log_events()
+        if event["event"]
+        in {"webhook_refused", "request_refused", "webhook_of_another_application"}
+    ]
+    assert len(lines) == len(bodies)
+    assert "Traceback" not in process.process.log
+    assert not any("Traceback" in answer.text for answer in answers)
+    assert PARTNER_TOKEN not in process.process.log
