@@ -66,8 +66,12 @@ class IncomingParts:
         )
         kept = KeptNotifications(redis, keys.WEBHOOKS_KEPT, keys.WEBHOOKS_KEPT_MAX_LENGTH)
         kept_hints = KeptNotifications(redis, keys.HINTS_KEPT, keys.HINTS_KEPT_MAX_LENGTH)
-        self.intake = WebhookIntake(database, marks, kept, limits, self.queue.wake)
-        self.hooks = EntityHooks(database, Vault(settings.vault_keys), kept_hints)
+        self.intake = WebhookIntake(
+            database, marks, kept, limits, self.queue.wake, settings.webhook_patience_s
+        )
+        self.hooks = EntityHooks(
+            database, Vault(settings.vault_keys), kept_hints, settings.webhook_patience_s
+        )
         self.collector = Collector(database, partner_token)
         self._collect_limit = CollectLimit(limits)
         self.reconciliation = Reconciliation(database, marketplace, self.queue.wake)
@@ -97,7 +101,7 @@ class IncomingParts:
 class CollectLimit:
     """Open while Redis is away: what is kept is bounded anyway."""
 
-    PATIENCE_S = 0.03
+    PATIENCE_S = 0.5
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

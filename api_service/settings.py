@@ -61,6 +61,7 @@ class ApiSettings(CommonSettings):
     admin_requests_per_minute: int = Field(default=100, ge=1)
     webhooks_per_salon_per_minute: int = Field(default=10, ge=1)
     collected_per_address_per_minute: int = Field(default=60, ge=1)
+    webhook_patience_s: float = Field(default=0.12, gt=0, le=5)
     message_retention_days: int = Field(default=30, ge=0, le=3650)
     codes_per_number_per_10_minutes: int = Field(default=3, ge=1)
     codes_per_salon_per_hour: int = Field(default=10, ge=1)

@@ -37,6 +37,7 @@ __all__ = [
     "PoolUse",
     "Row",
     "UnstorableError",
+    "abandon",
     "in_transaction",
     "load_queries",
     "make_pool",
@@ -106,10 +107,10 @@ async def within(timeout_s: float, work: Coroutine[Any, Any, T]) -> T:
     try:
         done, _ = await asyncio.wait({task}, timeout=timeout_s)
     except asyncio.CancelledError:
-        _abandon(task)
+        abandon(task)
         raise
     if not done:
-        _abandon(task)
+        abandon(task)
         raise TimeoutError
     return task.result()
 
@@ -117,8 +118,8 @@ async def within(timeout_s: float, work: Coroutine[Any, Any, T]) -> T:
 _abandoned: Final[set[asyncio.Task[Any]]] = set()
 
 
-def _abandon(task: asyncio.Task[Any]) -> None:
-    """Cancelled; kept until it has noticed."""
+def abandon(task: asyncio.Task[Any]) -> None:
+    """Cancelled; kept until it has noticed, which may take psycopg a while."""
     task.cancel()
     _abandoned.add(task)
     task.add_done_callback(_forget)

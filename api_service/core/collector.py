@@ -13,7 +13,7 @@ from shared.errors import AppError
 
 _log = structlog.get_logger(__name__)
 
-STORE_S: Final = 0.15
+STORE_S: Final = 0.5
 DAYS: Final = 30
 NUMBER: Final = 10_000
 

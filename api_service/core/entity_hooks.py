@@ -25,16 +25,18 @@ from shared.errors import AppError, ErrorCode
 _log = structlog.get_logger(__name__)
 _received = Counter("entity_webhooks_total", "News of salons' records, by fate", ["how"])
 
-STORE_S: Final = 0.12
 KEEP_S: Final = 0.5
 LONGEST: Final = 64
 
 
 class EntityHooks:
-    def __init__(self, database: Pool, vault: Vault, kept: KeptNotifications) -> None:
+    def __init__(
+        self, database: Pool, vault: Vault, kept: KeptNotifications, patience_s: float
+    ) -> None:
         self._database = database
         self._vault = vault
         self._kept = kept
+        self._patience_s = patience_s
 
     async def receive(self, salon_id: SalonId, secret: str, body: dict[str, Any]) -> None:
         """Returns when it is marked, or kept.
@@ -48,7 +50,7 @@ class EntityHooks:
         except AppError:
             hint = None
         try:
-            how = await within(STORE_S, self._mark(salon_id, digest, hint))
+            how = await within(self._patience_s, self._mark(salon_id, digest, hint))
         except (DatabaseError, TimeoutError) as error:
             _log.warning("entity_webhook_not_stored", error=type(error).__name__)
             how = await self._keep(salon_id, digest, hint)
@@ -60,7 +62,7 @@ class EntityHooks:
         """News whose sender has proved itself otherwise. Raises as `receive`."""
         hint = hint_of(salon_id, body)
         try:
-            how = await within(STORE_S, self._mark_proved(hint))
+            how = await within(self._patience_s, self._mark_proved(hint))
         except (DatabaseError, TimeoutError) as error:
             _log.warning("entity_webhook_not_stored", error=type(error).__name__)
             how = await self._keep(salon_id, None, hint)

@@ -34,11 +34,11 @@ class KeptLater:
 
     async def run(self) -> None:
         while True:
-            raise_if_cancelled()
             try:
                 await self._move_all()
             except (BusError, DatabaseError, OSError, TimeoutError) as error:
                 _log.info("kept_not_moved", what=self._what, error=type(error).__name__)
+            raise_if_cancelled()
             await asyncio.sleep(LOOK_EVERY_S * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
 
     async def _move_all(self) -> None:

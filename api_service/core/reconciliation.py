@@ -83,8 +83,8 @@ class Reconciliation:
 
     async def run(self) -> None:
         while True:
-            raise_if_cancelled()
             await self.look()
+            raise_if_cancelled()
             await asyncio.sleep(LOOK_EVERY_S * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
 
     async def look(self) -> None:

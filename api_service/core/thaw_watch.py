@@ -36,11 +36,11 @@ class ThawWatch:
 
     async def run(self) -> None:
         while True:
-            raise_if_cancelled()
             try:
                 await self._look()
             except (DatabaseError, TimeoutError) as error:
                 _log.warning("frozen_salons_not_read", error=type(error).__name__)
+            raise_if_cancelled()
             await asyncio.sleep(LOOK_EVERY_S * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
 
     async def _look(self) -> None:

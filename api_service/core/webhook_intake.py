@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, NoReturn, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -26,7 +26,7 @@ from api_service.store.webhooks import (
 )
 from shared.bus.connection import BusError
 from shared.company_id import SalonId
-from shared.db import Connection, DatabaseError, Pool, within
+from shared.db import Connection, DatabaseError, Pool, abandon
 from shared.errors import AppError, ErrorCode
 from shared.messages.envelope import new_id
 
@@ -35,12 +35,11 @@ _received = Counter(
     "webhooks_received_total", "Lifecycle notifications, by what became of them", ["event", "how"]
 )
 
-STORE_S: Final = 0.12
-"""Of the 200 ms in which YClients is answered."""
-GLANCE_S: Final = 0.03
-"""For a look into Redis that only saves work."""
+GLANCES: Final = 4
+"""A look into Redis, which only saves work, has that part of the patience."""
 KEEP_S: Final = 0.5
-"""For the last resort: better a late answer than a lost notification."""
+LAST_S: Final = 2.0
+"""Without Redis: better a late answer than a lost notification."""
 LATER_S: Final = 60.0
 """What is over the limit is done when the minute is over."""
 
@@ -61,7 +60,10 @@ class Receipt:
 
 
 class WebhookIntake:
-    """``on_new`` is called when there is something to do now."""
+    """``on_new`` is called when there is something to do now.
+
+    ``patience_s``: for Postgres, of the 200 ms in which YClients is answered.
+    """
 
     def __init__(
         self,
@@ -70,27 +72,50 @@ class WebhookIntake:
         kept: KeptNotifications,
         limit: WebhookLimit,
         on_new: Callable[[], None],
+        patience_s: float,
     ) -> None:
         self._database = database
         self._marks = marks
         self._kept = kept
         self._limit = limit
         self._on_new = on_new
+        self._patience_s = patience_s
 
     async def receive(self, notification: Notification) -> Receipt:
         """Raises AppError(SERVICE_UNAVAILABLE) when neither Postgres nor Redis can take it."""
         webhook_id, received_at = new_id(), datetime.now(UTC)
+        storing = asyncio.create_task(self._store(notification, webhook_id, received_at))
         try:
-            receipt = await within(STORE_S, self._store(notification, webhook_id, received_at))
+            receipt = await self._stored_or_kept(storing, notification, webhook_id, received_at)
         except (DatabaseError, TimeoutError) as error:
-            _log.warning("webhook_not_stored", error=type(error).__name__)
-            await self._keep(notification, webhook_id, received_at)
-            receipt = Receipt(webhook_id)
-            self._note(notification, "kept")
-            return receipt
-        self._note(notification, receipt.skipped or "stored")
+            self._note(notification, "refused")
+            _log.error("webhook_not_taken", error=type(error).__name__)
+            raise AppError(ErrorCode.SERVICE_UNAVAILABLE) from None
+        finally:
+            abandon(storing)
         if receipt.skipped is None:
             self._on_new()
+        return receipt
+
+    async def _stored_or_kept(
+        self,
+        storing: asyncio.Task[Receipt],
+        notification: Notification,
+        webhook_id: str,
+        received_at: datetime,
+    ) -> Receipt:
+        """As soon as either has it. Without Redis a slow Postgres is waited for."""
+        await asyncio.wait({storing}, timeout=self._patience_s)
+        if not storing.done() or storing.exception() is not None:
+            _log.warning("webhook_not_stored", done=storing.done())
+            if await self._keep(notification, webhook_id, received_at):
+                self._note(notification, "kept")
+                return Receipt(webhook_id)
+            await asyncio.wait({storing}, timeout=LAST_S)
+            if not storing.done():
+                raise TimeoutError
+        receipt = storing.result()
+        self._note(notification, receipt.skipped or "stored")
         return receipt
 
     async def store_kept(self, text: str) -> None:
@@ -116,35 +141,37 @@ class WebhookIntake:
         async with self._database.connection() as connection:
             installation = await present_installation(connection, notification.salon_id)
         received = _row(notification, webhook_id, received_at, installation)
-        known = await self._marked(received)
+        glances = _Glances(self._patience_s / GLANCES)
+        known = await self._marked(received, glances)
         if known is not None:
             return Receipt(known, "duplicate")
-        limited = not await self._admitted(notification)
+        limited = not await self._admitted(notification, glances)
         if limited:
             received = replace(received, delay_s=LATER_S)
         async with self._database.connection() as connection:
             known = await _received_as(connection, received)
-        await _glance(lambda: self._marks.remember(received.idempotency_key, known or webhook_id))
+        remembered = known or webhook_id
+        await glances.at(lambda: self._marks.remember(received.idempotency_key, remembered))
         if known is not None:
             return Receipt(known, "duplicate")
         return Receipt(webhook_id, "rate_limited" if limited else None)
 
-    async def _marked(self, received: Received) -> str | None:
+    async def _marked(self, received: Received, glances: "_Glances") -> str | None:
         """Of a freeze the mark says nothing: the salon may have been thawed since."""
         if received.event_type == FREEZE:
             return None
-        return await _glance(lambda: self._marks.known_as(received.idempotency_key))
+        return await glances.at(lambda: self._marks.known_as(received.idempotency_key))
 
-    async def _admitted(self, notification: Notification) -> bool:
+    async def _admitted(self, notification: Notification, glances: "_Glances") -> bool:
         """While Redis is away everything is."""
         if notification.event_type == UNINSTALL:
             return True
-        admitted = await _glance(lambda: self._limit.admit_webhook(notification.salon_id))
+        admitted = await glances.at(lambda: self._limit.admit_webhook(notification.salon_id))
         return admitted is not False
 
     async def _keep(
         self, notification: Notification, webhook_id: str, received_at: datetime
-    ) -> None:
+    ) -> bool:
         text = json.dumps(
             {
                 "webhook_id": webhook_id,
@@ -156,21 +183,9 @@ class WebhookIntake:
         )
         try:
             async with asyncio.timeout(KEEP_S):
-                kept = await self._kept.keep(text)
-        except (BusError, OSError, TimeoutError) as error:
-            self._lost(notification, type(error).__name__)
-        if not kept:
-            self._lost(notification, "full")
-
-    def _lost(self, notification: Notification, why: str) -> NoReturn:
-        self._note(notification, "refused")
-        _log.error(
-            "webhook_refused",
-            salon_id=notification.salon_id,
-            event_type=notification.event_type,
-            error=why,
-        )
-        raise AppError(ErrorCode.SERVICE_UNAVAILABLE)
+                return await self._kept.keep(text)
+        except (BusError, OSError, TimeoutError):
+            return False
 
     def _note(self, notification: Notification, how: str) -> None:
         event = notification.event_type if notification.event_type in WITH_EFFECT else "unknown"
@@ -190,13 +205,23 @@ async def _received_as(connection: Connection, received: Received) -> str | None
     return await receive_webhook(connection, received)
 
 
-async def _glance(look: Callable[[], Awaitable[T]]) -> T | None:
-    try:
-        async with asyncio.timeout(GLANCE_S):
-            return await look()
-    except (BusError, OSError, TimeoutError) as error:
-        _log.warning("webhook_glance_failed", error=type(error).__name__)
-        return None
+class _Glances:
+    """Into Redis, for one notification: after one that came to nothing there is no other."""
+
+    def __init__(self, glance_s: float) -> None:
+        self._glance_s = glance_s
+        self._away = False
+
+    async def at(self, look: Callable[[], Awaitable[T]]) -> T | None:
+        if self._away:
+            return None
+        try:
+            async with asyncio.timeout(self._glance_s):
+                return await look()
+        except (BusError, OSError, TimeoutError) as error:
+            self._away = True
+            _log.warning("webhook_glance_failed", error=type(error).__name__)
+            return None
 
 
 def _row(

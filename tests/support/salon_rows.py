@@ -1,7 +1,8 @@
 """Salons as rows of the database that a test looks into and writes to directly."""
 
+import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,10 @@ class SalonRows:
             cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
+    async def change(self, statement: str, *values: object) -> None:
+        """Not in the event loop: an API in it may hold the row, and could never let it go."""
+        await asyncio.to_thread(self.run, statement, *values)
+
     def add(self, salon: int, status: str = "active", hook: str = "of-the-hook") -> None:
         """Linked, with a key, a hook's address and an owner's contact data."""
         self.run(
@@ -54,8 +59,11 @@ class SalonRows:
     def status(self, salon: int) -> str:
         return str(self.row(salon)["integration_status"])
 
-    def connect_anew(self, salon: int) -> None:
+    async def connect_anew(self, salon: int) -> None:
         """As a redirect of its owner does."""
+        await asyncio.to_thread(self._connect_anew, salon)
+
+    def _connect_anew(self, salon: int) -> None:
         [row] = self.run(
             "UPDATE companies SET installation = installation + 1,"
             " integration_status = 'pending_whatsapp', erase_due_at = NULL"
@@ -70,13 +78,12 @@ class SalonRows:
             row["installation"],
         )
 
-    @contextlib.contextmanager
-    def locked(self, table: str) -> Iterator[None]:
+    @contextlib.asynccontextmanager
+    async def locked(self, table: str) -> AsyncIterator[None]:
         """Whoever touches the table meanwhile hangs."""
         with psycopg.connect(self.database_url) as connection:
-            connection.execute(
-                SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(Identifier(table))
-            )
+            statement = SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(Identifier(table))
+            await asyncio.to_thread(connection.execute, statement)
             yield
 
     def cut_all_connections(self, from_url: str) -> None:

@@ -6,13 +6,21 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.api import PARTNER_TOKEN, RunningApi
+from api_service.settings import ApiSettings
+from tests.support.api import PARTNER_TOKEN, RunningApi, api_settings
 from tests.support.salon_rows import SalonRows
 from tests.support.waiting import wait_until
 
 SALON = 1001
 SECRET = "hook-of-1001-0123456789"
 HOOK = f"/webhook/yclients/hook/{SALON}/{SECRET}"
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, database_url: str, redis_url: str) -> ApiSettings:
+    """Patient with Postgres on a busy machine, except where it is to hang."""
+    patience_s = getattr(request, "param", 5.0)
+    return api_settings(database_url, redis_url, webhook_patience_s=patience_s)
 
 
 @pytest.fixture
@@ -129,18 +137,19 @@ async def test_any_other_address_is_none(api: RunningApi, salons: SalonRows, pat
 
 
 async def test_an_uninstalled_salon_has_no_address(api: RunningApi, salons: SalonRows) -> None:
-    salons.run("UPDATE companies SET integration_status = 'uninstalled'")
+    await salons.change("UPDATE companies SET integration_status = 'uninstalled'")
 
     assert (await send(api, news())).status_code == 404
 
 
+@pytest.mark.parametrize("settings", [0.12], indirect=True)
 async def test_a_hanging_postgres_loses_no_news(api: RunningApi, salons: SalonRows) -> None:
     """It is sent once. Whether the address was right is found out later."""
-    with salons.locked("entity_hints"):
+    async with salons.locked("entity_hints"):
         started = asyncio.get_running_loop().time()
         right = await send(api, news())
         took_s = asyncio.get_running_loop().time() - started
-    with salons.locked("companies"):
+    async with salons.locked("companies"):
         also_right = await send(api, news(resource="client"))
         wrong = await send(api, news(resource="staff"), HOOK + "x")
 

@@ -74,7 +74,7 @@ class Town:
 
     async def reconcile(self) -> None:
         """As some process does on the next day."""
-        self.salons.run("UPDATE marketplace_reconciliation SET due_at = now()")
+        await self.salons.change("UPDATE marketplace_reconciliation SET due_at = now()")
         async with (
             make_pool(self.salons.database_url, 2, "test") as pool,
             client_at(self.yclients.url) as bench,
@@ -83,7 +83,9 @@ class Town:
 
     async def erase(self) -> None:
         """As some process does when the time of retention is over."""
-        self.salons.run("UPDATE companies SET erase_due_at = now() WHERE erase_due_at IS NOT NULL")
+        await self.salons.change(
+            "UPDATE companies SET erase_due_at = now() WHERE erase_due_at IS NOT NULL"
+        )
         async with make_pool(self.salons.database_url, 2, "test") as pool:
             await Erasing(pool)._look()
 
@@ -139,7 +141,7 @@ async def test_a_payment_that_nobody_told_of_is_asked_for(town: Town) -> None:
     )
     await town.yclients.pay(2002, told=False)
 
-    town.salons.run("UPDATE companies SET thaw_check_at = now()")
+    await town.salons.change("UPDATE companies SET thaw_check_at = now()")
     await town.becomes(2002, "active")
 
     assert 0 < row["s"] <= 60
@@ -170,7 +172,9 @@ async def test_a_payment_is_tried_again_while_yclients_does_not_answer(town: Tow
     await wait_until(
         lambda: town.salons.webhooks(2004)[-1]["reason"] == "invalid", PATIENCE_S, "it has failed"
     )
-    town.salons.run("UPDATE marketplace_webhooks SET due_at = now() WHERE state = 'queued'")
+    await town.salons.change(
+        "UPDATE marketplace_webhooks SET due_at = now() WHERE state = 'queued'"
+    )
     await town.becomes(2004, "active")
 
 

@@ -253,7 +253,7 @@ async def test_one_process_at_a_time_makes_a_run(comparing: Comparing) -> None:
 async def test_what_a_killed_process_has_left_is_taken_over(comparing: Comparing) -> None:
     for salon in (1, 2, 3):
         comparing.salons.add(salon)
-    comparing.salons.run(
+    await comparing.salons.change(
         "UPDATE marketplace_reconciliation SET due_at = now(), checked_up_to = 2, checked = 2,"
         " claim = gen_random_uuid(), claim_ends_at = now() - interval '1 second'"
     )
@@ -271,7 +271,7 @@ async def test_a_salon_that_changed_meanwhile_is_not_repaired(comparing: Compari
     there = SalonsThere({1: GONE, 2: "active"}, listed=[2], hold=asyncio.Event())
     run = asyncio.create_task(comparing.once(there))
     await wait_until(lambda: there.asked)
-    comparing.salons.connect_anew(1)
+    await comparing.salons.connect_anew(1)
     assert there.hold is not None
     there.hold.set()
     await run
