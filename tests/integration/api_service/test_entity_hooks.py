@@ -160,10 +160,11 @@ async def test_a_hanging_postgres_loses_no_news(api: RunningApi, salons: SalonRo
     assert [hint[0] for hint in hints(salons)] == ["client", "record"]
 
 
+@pytest.mark.parametrize("settings", [0.12], indirect=True)
 async def test_a_hanging_postgres_does_not_hold_news_with_the_token(
     api: RunningApi, salons: SalonRows
 ) -> None:
-    with salons.locked("entity_hints"):
+    async with salons.locked("entity_hints"):
         told = await asyncio.wait_for(
             send(api, news(partner_token=PARTNER_TOKEN), "/webhook/yclients"), 1
         )

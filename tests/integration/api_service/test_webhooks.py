@@ -107,7 +107,7 @@ async def test_a_salon_that_was_thawed_is_frozen_again_by_the_same_words(
     await all_done(salons)
     copy = await send(api, lifecycle(SALON, "freeze"))
     await send(api, lifecycle(SALON, "freeze"))
-    salons.run("UPDATE companies SET integration_status = 'active', thaw_check_at = NULL")
+    await salons.change("UPDATE companies SET integration_status = 'active', thaw_check_at = NULL")
 
     second = await send(api, lifecycle(SALON, "freeze"))
     await all_done(salons)
@@ -143,19 +143,21 @@ async def test_a_thaw_that_was_begun_is_never_given_up(
         await whatsapp.result(command, ErrorCode.SERVICE_UNAVAILABLE)
 
     whatsapp.reaction = refuse
-    salons.run("UPDATE companies SET integration_status = 'frozen'")
-    salons.run(
+    await salons.change("UPDATE companies SET integration_status = 'frozen'")
+    await salons.change(
         "INSERT INTO marketplace_webhooks (webhook_id, idempotency_key, salon_id, event_type,"
         " installation, source, state) VALUES ('t', 't', %s, 'thaw', 1, 'polling', 'queued')",
         SALON,
     )
     await wait_until(lambda: salons.webhooks(SALON)[0]["reason"], 10, "it was tried")
-    salons.run("UPDATE marketplace_webhooks SET attempts = 50, reason = NULL, due_at = now()")
+    await salons.change(
+        "UPDATE marketplace_webhooks SET attempts = 50, reason = NULL, due_at = now()"
+    )
     await wait_until(lambda: salons.webhooks(SALON)[0]["reason"], 10, "it was tried again")
 
     assert salons.webhooks(SALON)[0]["state"] == "queued"
     whatsapp.reaction = whatsapp.result
-    salons.run("UPDATE marketplace_webhooks SET due_at = now()")
+    await salons.change("UPDATE marketplace_webhooks SET due_at = now()")
     await all_done(salons)
     assert salons.status(SALON) == "active"
     assert kinds(whatsapp) == ["thaw", "thaw", "thaw"]
@@ -293,9 +295,27 @@ async def test_what_postgres_cannot_keep_is_left_out(api: RunningApi, salons: Sa
 
 
 async def test_a_large_body_is_not_read(api: RunningApi) -> None:
-    answer = await api.http.post("/webhook/yclients", content=b"x" * 10_000_000)
+    """It is refused by what it says of itself; no byte of it has been sent yet."""
+    reader, writer = await connected(api)
+    writer.write(head_of(api, 10_000_000))
+    await writer.drain()
+    answer = await asyncio.wait_for(reader.readuntil(b"}"), 20)
+    writer.close()
 
-    assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"PAYLOAD_TOO_LARGE" in answer
+
+
+async def connected(api: RunningApi) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, port = api.url.removeprefix("http://").split(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+def head_of(api: RunningApi, length: int) -> bytes:
+    host = api.url.removeprefix("http://")
+    return (
+        f"POST /webhook/yclients HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
 
 
 @pytest.mark.parametrize("settings", [0.12], indirect=True)
@@ -346,10 +366,8 @@ async def test_without_postgres_it_is_kept_and_counts_for_the_installation_of_th
 
 async def test_a_slow_body_is_not_waited_for(api: RunningApi, salons: SalonRows) -> None:
     """It ends by a deadline of its own, and keeps nobody else waiting."""
-    host, port = api.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    head = f"POST /webhook/yclients HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n\r\n"
-    writer.write(f'{head}{{"event"'.encode())
+    reader, writer = await connected(api)
+    writer.write(head_of(api, 1000) + b'{"event"')
     await writer.drain()
 
     told = await send(api, lifecycle(SALON, "odd"))
@@ -378,7 +396,7 @@ async def test_whatever_is_refused_is_one_line_without_a_trace(
         json.dumps({**good, "partner_token": None}).encode(),
         json.dumps({**good, "application_id": 78}).encode(),
         json.dumps({**good, "salon_id": "a"}).encode(),
-        b"x" * 10_000_000,
+        b"x" * 70_000,
     ]
     async with httpx2.AsyncClient(base_url=process.url, trust_env=False, timeout=20) as http:
         answers = [await http.post("/webhook/yclients", content=body) for body in bodies]
