@@ -14,12 +14,14 @@ import pytest
 from psycopg.sql import SQL, Identifier
 from redis import Redis
 
+from api_service.store.admin_tokens import Role
 from sandbox.proxy.dialect import Credentials
 from sandbox.proxy.server import ProxyFault, ProxyServer
 from sandbox.services.ports import free_port
 from sandbox.whatsapp_network.control_client import ControlError
 from tests.acceptance.conftest import WhatsApp
 from tests.support import planted
+from tests.support.admin_world import make_token
 from tests.support.api import (
     ADMIN_TOKEN,
     HEALTH_TOKEN,
@@ -165,6 +167,12 @@ async def register(system: System) -> str:
     return token
 
 
+def made_token(system: System) -> str:
+    token = make_token(system.whatsapp.environment["DATABASE_URL"], "planted", Role.SUPERADMIN)
+    system.planted.append(planted.secret("token of the admin API", token))
+    return token
+
+
 async def bring_bad_input(system: System, token: str) -> None:
     """Wherever something is refused, what is refused is secret."""
     broken, signed = f"{token[:-4]}AAAA", signed_query({"phone": OWNER, "email": EMAIL})
@@ -180,9 +188,14 @@ async def bring_bad_input(system: System, token: str) -> None:
         await http.get("/marketplace/onboarding", params={"token": broken})
         await http.get("/marketplace/health", headers={"Authorization": f"Bearer {HEALTH_TOKEN}x"})
         await http.post("/marketplace/api/qr", headers=headers)
-        for given in (ADMIN_TOKEN, f"{ADMIN_TOKEN}x"):
+        for given in (ADMIN_TOKEN, f"{ADMIN_TOKEN}x", made_token(system), f"aia_{broken}"):
             admin = {"Authorization": f"Bearer {given}"}
-            await http.get("/marketplace/admin/circuit-breaker/stats", headers=admin)
+            await http.get("/marketplace/admin/salons", headers=admin, params={"search": OWNER})
+            await http.get("/marketplace/admin/audit", headers=admin, params={"actor": [OWNER] * 9})
+            await http.get(f"/marketplace/admin/salons/{OWNER * 2}", headers=admin)
+            await http.post(f"/marketplace/admin/webhooks/{OWNER}/replay", headers=admin)
+            for body in bad_notifications():
+                await http.post("/marketplace/admin/discounts", headers=admin, content=body)
         for body in bad_notifications():
             await http.post("/webhook/yclients", content=body)
             await http.post("/webhook/yclients/collector", content=body)
