@@ -18,6 +18,14 @@ CONNECT_TIMEOUT_S: Final = 3
 POOL_TIMEOUT_S: Final = 5.0
 STATEMENT_TIMEOUT_MS: Final = 10_000
 TRANSACTION_TRIES: Final = 4
+NOTICE_A_DEAD_PEER: Final = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that has gone without a word would be waited for until the kernel gives up, for hours:
+the statement's own deadline is kept by the server."""
 _LAST_PORT: Final = 65_535
 
 T = TypeVar("T")
@@ -63,6 +71,7 @@ def make_pool(url: str, size: int, application: str) -> Pool:
             "autocommit": True,
             "row_factory": dict_row,
             "connect_timeout": CONNECT_TIMEOUT_S,
+            **NOTICE_A_DEAD_PEER,
             "application_name": application,
             "options": _options(url),
         },

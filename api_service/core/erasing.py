@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import Counter
 
 from api_service.core import collector
-from api_service.store.entity_hints import trim_notifications
+from api_service.store.entity_hints import trim_hints, trim_notifications
 from api_service.store.lifecycle import Erasure, erase_next
 from api_service.store.marketplace_events import add_marketplace_event
 from api_service.store.webhooks import forget_old_webhooks
@@ -19,6 +19,8 @@ _log = structlog.get_logger(__name__)
 _erased = Counter("salons_erased_total", "Salons whose data were erased after they had left")
 
 LOOK_EVERY_S: Final = 60.0
+HINTS_DAYS: Final = 30
+"""What nobody has fetched by then is found by the next whole synchronisation."""
 WEBHOOKS_DAYS: Final = 90
 """Longer than anybody repeats one: the unique row is what keeps it from being done twice."""
 
@@ -42,6 +44,7 @@ class Erasing:
             _log.info("data_erased", salon_id=erasure.salon_id)
         async with self._database.connection() as connection:
             await trim_notifications(connection, collector.DAYS, collector.NUMBER)
+            await trim_hints(connection, HINTS_DAYS)
             await forget_old_webhooks(connection, WEBHOOKS_DAYS)
 
 

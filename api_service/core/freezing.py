@@ -54,9 +54,11 @@ class Freezing:
     async def _mark(
         self, work: WebhookJob, connection: Connection, salon: SalonState
     ) -> CompanyId | None:
-        """None when the salon was thawed after this freeze had begun."""
+        """None when the salon was thawed after this freeze had begun, or connects anew."""
         if work.step is not None:
             return salon.company_id if salon.status is IntegrationStatus.FROZEN else None
+        if salon.status is IntegrationStatus.PENDING_WHATSAPP:
+            return None
         await mark_frozen(connection, salon.company_id, FIRST_CHECK_S)
         data = {"status_before": salon.status.value, "installation": salon.installation}
         await work.note_step(connection, MARKED, salon.company_id, "freeze_started", data)

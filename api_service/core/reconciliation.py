@@ -151,6 +151,17 @@ class _Walk:
                 await self._check(salon)
                 after = salon.salon_id
 
+    async def _asked(self, salon: Compared) -> There:
+        """An answer that nobody has thought of concerns one salon, not all that come after it."""
+        try:
+            return said(await self._ask(salon))
+        except (DatabaseError, _InterruptedError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one salon is a failure domain
+            _log.exception("salon_not_compared", salon_id=salon.salon_id)
+            capture(error, operation="reconciliation", salon_id=str(salon.salon_id))
+            return There.UNCLEAR
+
     async def _batch(self, after: int) -> list[Compared]:
         async with self._database.connection() as connection:
             return await salons_to_check(connection, after, BATCH)
@@ -183,7 +194,7 @@ class _Walk:
             _log.warning("salon_connected_only_in_yclients", salon_id=salon_id)
 
     async def _check(self, salon: Compared) -> None:
-        there = said(await self._ask(salon))
+        there = await self._asked(salon)
         self._knows_us = self._knows_us or there in _KNOWN
         repair = repair_of(salon.status, there)
         if repair is Repair.UNINSTALL and not self._may_uninstall(salon):

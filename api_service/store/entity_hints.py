@@ -50,6 +50,12 @@ async def add_hint(connection: Connection, hint: Hint) -> bool:
     return cursor.rowcount > 0
 
 
+async def trim_hints(connection: Connection, days: int) -> int:
+    """Keep those of the last ``days``; how many went."""
+    cursor = await connection.execute(query("trim_hints"), {"days": days})
+    return cursor.rowcount
+
+
 async def add_notification(
     connection: Connection, kind: str, salon_id: int | None, body: str
 ) -> None:

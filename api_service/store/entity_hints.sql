@@ -9,6 +9,9 @@ ON CONFLICT (salon_id, resource, resource_id) DO UPDATE SET
     status = excluded.status, changed_at = excluded.changed_at, received_at = now()
 WHERE (known.status, known.changed_at) IS DISTINCT FROM (excluded.status, excluded.changed_at);
 
+-- name: trim_hints
+DELETE FROM entity_hints WHERE received_at < now() - make_interval(days => %(days)s);
+
 -- name: add_notification
 INSERT INTO marketplace_notifications (kind, salon_id, body)
 VALUES (%(kind)s, %(salon_id)s, %(body)s);

@@ -109,15 +109,19 @@ def _refused_with_success(status: int, envelope: dict[str, Any]) -> YclientsErro
     return _refusal(code, envelope)
 
 
+_ENVELOPE: Final = frozenset({"success", "errors"})
+"""One of them is in every refusal of YClients (D1)."""
+
+
 def _refusal(status: int, envelope: dict[str, Any] | None) -> RefusedError:
-    """A refusal by words counts more than its status. A 404 without words is not YClients' own."""
+    """Words count more than the status. A 404 in another shape is not YClients' own."""
     texts = _texts(envelope or {})
     words = " ".join(" ".join(texts).casefold().split())
     if _ALREADY_INSTALLED in words:
         reason = "already_installed"
     elif _UNKNOWN_APPLICATION in words:
         reason = "application_unknown"
-    elif status == HTTPStatus.NOT_FOUND and envelope is not None:
+    elif status == HTTPStatus.NOT_FOUND and envelope and not _ENVELOPE.isdisjoint(envelope):
         reason = "not_installed"
     else:
         reason = _REASONS.get(status, "refused")

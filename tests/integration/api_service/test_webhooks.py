@@ -99,6 +99,18 @@ async def test_a_frozen_salon_keeps_its_key_and_is_thawed_by_a_payment(
     assert salons.events(SALON) == ["freeze_started", "frozen"]
 
 
+async def test_a_late_freeze_does_not_stop_an_owner_who_connects_anew(
+    api: RunningApi, obedient: WhatsAppSide, salons: SalonRows
+) -> None:
+    salons.run("UPDATE companies SET integration_status = 'pending_whatsapp'")
+
+    await send(api, lifecycle(SALON, "freeze"))
+    await all_done(salons)
+
+    assert salons.row(SALON)["integration_status"] == "pending_whatsapp"
+    assert kinds(obedient) == []
+
+
 async def test_a_salon_that_was_thawed_is_frozen_again_by_the_same_words(
     api: RunningApi, obedient: WhatsAppSide, salons: SalonRows
 ) -> None:

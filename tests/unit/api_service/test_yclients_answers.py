@@ -78,6 +78,15 @@ def test_a_refusal_is_known_by_its_words_and_its_status(
     assert (error.reason, error.status, error.message) == (reason, status, message.strip())
 
 
+@pytest.mark.parametrize("body", ['{"message": "Not Found"}', '{"detail": "no route"}', "{}"])
+def test_a_gateways_404_is_no_word_of_yclients(body: str) -> None:
+    """Else every salon would seem to have gone at an address that is not YClients' any more."""
+    error = failure(told(404, body))
+
+    assert isinstance(error, RefusedError)
+    assert error.reason == "refused"
+
+
 @pytest.mark.parametrize("body", ["<h1>404</h1>", "", "[]", "null", '"text"', "{", "[" * 100_000])
 def test_a_404_that_is_not_in_yclients_words_says_nothing_of_the_salon(body: str) -> None:
     error = failure(told(404, body))
