@@ -272,6 +272,7 @@ class _Parts:
         """What failed because no WhatsApp process was there says nothing about the one there is."""
         if returned:
             await self.qr_breaker.reset()
+            await self.incoming.queue.sessions_are_back()
         await self.relay.owners_changed()
 
     @contextlib.asynccontextmanager

@@ -19,12 +19,13 @@ from api_service.store.webhooks import (
     Job,
     claim_webhook,
     end_old_claims,
+    hurry_webhooks,
     postpone_webhook,
     renew_claim,
 )
 from shared.bus.connection import BusError
 from shared.db import DatabaseError, Pool
-from shared.errors import AppError
+from shared.errors import AppError, ErrorCode
 from shared.lifecycle import raise_if_cancelled
 from shared.observability import capture, warn
 
@@ -44,6 +45,10 @@ LOOK_EVERY_S: Final = 2.0
 LOOK_TIMEOUT_S: Final = 8.0
 AT_ONCE: Final = 8
 """Fewer than there are connections to Postgres: taking in comes first."""
+RUSH_S: Final = 0.2
+"""When one has come, another one may come so soon after it, and wants its answer…"""
+BREATH_S: Final = 0.05
+"""…so that jobs begin no faster than this."""
 JOB_S: Final = 75.0
 """A question to YClients, an unlinking and a thaw, one after the other."""
 RENEW_EVERY_S: Final = CLAIM_S / 3
@@ -51,6 +56,8 @@ FIRST_RETRY_S: Final = 5.0
 LONGEST_RETRY_S: Final = 3600.0
 MAX_ATTEMPTS: Final = 12
 """About two hours. Then it waits for an operator, unless it must come true (`_may_be_given_up`)."""
+SESSION_AWAY: Final = ErrorCode.SERVICE_UNAVAILABLE.value
+"""No WhatsApp process answers: what has waited for one is done as soon as one is back."""
 
 Handler = Callable[[WebhookJob], Awaitable[Outcome]]
 
@@ -68,14 +75,27 @@ class WebhookQueue:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._awake = asyncio.Event()
         self._take_over_at = 0.0
+        self._came_at = float("-inf")
 
     @property
     def at_work(self) -> int:
         return len(self._jobs)
 
     def wake(self) -> None:
-        """Something is due now."""
+        """Something is due now: a notification has come, as a rule."""
+        self._came_at = asyncio.get_running_loop().time()
         self._awake.set()
+
+    async def sessions_are_back(self) -> None:
+        """What waits for a WhatsApp process is due now. Of no consequence when it fails."""
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S), self._database.connection() as connection:
+                number = await hurry_webhooks(connection, SESSION_AWAY)
+        except (DatabaseError, TimeoutError) as error:
+            _log.warning("webhooks_not_hurried", error=type(error).__name__)
+            return
+        _log.info("webhooks_hurried", number=number)
+        self.wake()
 
     async def run(self) -> None:
         """Look for what is due, again and again; ends with everything that is under way."""
@@ -83,6 +103,7 @@ class WebhookQueue:
             while True:
                 raise_if_cancelled()
                 self._awake.clear()
+                await self._give_way()
                 await self._start_due()
                 with contextlib.suppress(TimeoutError):
                     pause_s = LOOK_EVERY_S * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
@@ -94,9 +115,14 @@ class WebhookQueue:
         try:
             await self._take_over()
             while await self._start_next():
-                pass
+                await self._give_way()
         except (DatabaseError, TimeoutError) as error:
             _log.warning("webhooks_not_read", error=type(error).__name__)
+
+    async def _give_way(self) -> None:
+        """One event loop does both: while notifications come, jobs begin one after the other."""
+        if asyncio.get_running_loop().time() - self._came_at < RUSH_S:
+            await asyncio.sleep(BREATH_S)
 
     async def _take_over(self) -> None:
         """What killed processes have left; not at each of many wakings."""
@@ -163,14 +189,17 @@ class WebhookQueue:
             return await renew_claim(connection, job)
 
     async def _postpone(self, job: Job, reason: str) -> None:
-        """When this cannot be written either, the claim's end has the same effect."""
+        """When this cannot be written either, the claim's end has the same effect.
+
+        The mark goes first: it would hide the same notification sent anew.
+        """
         final = job.attempts >= MAX_ATTEMPTS and _may_be_given_up(job)
         try:
+            if final:
+                await self._marks.forget(job.idempotency_key)
             async with asyncio.timeout(LOOK_TIMEOUT_S), self._database.connection() as connection:
                 retry_in_s = None if final else _retry_in_s(job.attempts)
                 await postpone_webhook(connection, job, reason, retry_in_s)
-            if final:
-                await self._marks.forget(job.idempotency_key)
         except (DatabaseError, BusError, OSError, TimeoutError) as error:
             _log.warning("webhook_not_postponed", error=type(error).__name__)
         _note_failure(job, reason, final=final)

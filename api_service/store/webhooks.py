@@ -203,6 +203,11 @@ async def postpone_webhook(
     )
 
 
+async def hurry_webhooks(connection: Connection, reason: str) -> int:
+    """What is to be tried again for this reason is due now; how many they are."""
+    return (await connection.execute(query("hurry_webhooks"), {"reason": reason})).rowcount
+
+
 async def list_webhooks(
     connection: Connection,
     *,

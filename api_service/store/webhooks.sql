@@ -110,6 +110,10 @@ UPDATE marketplace_webhooks SET
     claim_ends_at = NULL
 WHERE id = %(id)s AND claim = %(claim)s;
 
+-- name: hurry_webhooks
+UPDATE marketplace_webhooks SET due_at = now()
+WHERE state = 'queued' AND claim IS NULL AND reason = %(reason)s AND due_at > now();
+
 -- name: list_webhooks
 SELECT id, webhook_id, salon_id, event_type, installation, source, state, step, attempts, due_at,
     reason, received_at, done_at

@@ -18,7 +18,7 @@ from tests.support.processes import Starter
 from tests.support.salon_rows import SalonRows, lifecycle
 from tests.support.services import PostgresServer
 from tests.support.waiting import wait_until
-from tests.support.whatsapp_side import WhatsAppSide
+from tests.support.whatsapp_side import WhatsAppSide, whatsapp_side
 
 SALON = 1001
 SESSION = session_id_of(SalonId(SALON))
@@ -424,3 +424,21 @@ async def test_whatever_is_refused_is_one_line_without_a_trace(
     assert "Traceback" not in process.process.log
     assert not any("Traceback" in answer.text for answer in answers)
     assert PARTNER_TOKEN not in process.process.log
+
+
+async def test_what_waits_for_a_whatsapp_process_is_done_as_soon_as_one_is_back(
+    api: RunningApi, redis_url: str, salons: SalonRows
+) -> None:
+    await send(api, lifecycle(SALON, "freeze"))
+    tried = ["SERVICE_UNAVAILABLE"]
+    await wait_until(
+        lambda: [row["reason"] for row in salons.webhooks(SALON)] == tried, 30, "it was tried"
+    )
+    await salons.change("UPDATE marketplace_webhooks SET due_at = now() + interval '1 hour'")
+
+    async with whatsapp_side(redis_url) as side:
+        side.reaction = side.result
+        await all_done(salons)
+
+        assert kinds(side) == ["freeze"]
+    assert salons.status(SALON) == "frozen"
