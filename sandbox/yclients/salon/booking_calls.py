@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StrictInt
 from starlette.responses import JSONResponse, Response
 
 from sandbox.yclients.answers import Calls, Fields
+from sandbox.yclients.connections import Status
 from sandbox.yclients.envelope import Refused, refusal, success
 from sandbox.yclients.operations import Operation
 from sandbox.yclients.salon import shapes
@@ -240,7 +241,8 @@ class BookingCalls:
         if record is None or asked.salon_id not in (None, salon_id):
             raise _no_record()
         same = hmac.compare_digest(record.record_hash.encode(), asked.record_hash.encode())
-        if not same and not asked.by_user:
+        by_user = asked.by_user and connection.status is Status.ACTIVE
+        if not same and not by_user:
             raise Refused(refusal(403, "Недостаточно прав"))
         return record, business, salon_id
 

@@ -146,6 +146,17 @@ async def test_a_client_finds_a_time_books_moves_and_cancels(desk: Desk) -> None
     assert calls[-1].said == "Запись не найдена"
 
 
+async def test_the_user_needs_no_hash_where_the_application_is_active(desk: Desk) -> None:
+    first, *_ = await desk.times()
+    [booked] = (await desk.book(first)).json()["data"]
+    path = f"/api/v1/user/records/{booked['record_id']}/unknown"
+    assert (await desk.partner.delete(path)).status_code == 403
+    await desk.box.control.freeze(SALON)
+    assert (await desk.user.delete(path)).status_code == 403
+    await desk.box.control.pay(SALON)
+    assert (await desk.user.delete(path)).status_code == 200
+
+
 async def test_of_many_at_once_one_gets_the_time(desk: Desk) -> None:
     first, *_ = await desk.times()
 
