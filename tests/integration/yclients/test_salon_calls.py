@@ -36,6 +36,13 @@ class Desk:
     partner: httpx2.AsyncClient
     user: httpx2.AsyncClient
     catalogue: CatalogueView
+    hook: str
+
+    def activate(self) -> None:
+        connection = self.box.world.connections.find(SALON)
+        assert connection is not None
+        self.box.world.connections.connect(connection)
+        self.box.world.connections.activate(connection, "key", [self.hook])
 
     def service(self, title: str) -> Offered:
         return next(each for each in self.catalogue.services if each.title == title)
@@ -100,11 +107,10 @@ async def desk(receiver: Receiver) -> AsyncIterator[Desk]:
         httpx2.AsyncClient(base_url=box.url, headers=PARTNER) as partner,
         httpx2.AsyncClient(base_url=box.url, headers=USER) as user,
     ):
-        connection = box.world.connections.find(SALON)
-        assert connection is not None
-        box.world.connections.connect(connection)
-        box.world.connections.activate(connection, "key", [f"{receiver.url}/hook/secret"])
-        yield Desk(box, partner, user, await box.control.catalogue(SALON))
+        hook = f"{receiver.url}/hook/secret"
+        desk = Desk(box, partner, user, await box.control.catalogue(SALON), hook)
+        desk.activate()
+        yield desk
 
 
 def codes(answer: httpx2.Response) -> tuple[int, list[int]]:
@@ -355,9 +361,11 @@ async def test_every_change_is_told_while_the_application_is_active(
     await wait_until(lambda: receiver.resources()[2:] == ["record delete"], what="the deletion")
 
     await desk.box.control.uninstall(SALON, told=False)
-    await desk.book(first)
-    await desk.box.control.connect(SALON)
-    assert len(receiver.got) == 3
+    [untold] = (await desk.book(first)).json()["data"]
+    desk.activate()
+    await desk.box.control.cancel(SALON, untold["record_id"])
+    await wait_until(lambda: len(receiver.got) == 4, what="news from the next activation on")
+    assert receiver.resources()[3] == "record delete"
 
 
 async def test_the_salons_own_desk_books_too(desk: Desk) -> None:
