@@ -57,6 +57,12 @@ def test_the_payload_is_the_documented_one() -> None:
     }
 
 
+def test_a_token_of_a_machine_whose_clock_is_ahead_is_believed() -> None:
+    now = int(time.time())
+
+    assert Tokens(SECRET).verify(signed(iat=now + 20, exp=now + 3620)).salon_id == 1001
+
+
 @pytest.mark.parametrize("token", [None, ""])
 def test_no_token_is_told_apart(token: str | None) -> None:
     assert refusal(token) is ErrorCode.TOKEN_MISSING
@@ -87,6 +93,7 @@ def test_an_expired_token_is_told_apart() -> None:
         signed(company_id=None),
         signed(exp="tomorrow"),
         signed(iat=NOW + 3600),
+        signed(iat="today"),
         jwt.encode({k: v for k, v in CLAIMS.items() if k != "exp"}, SECRET),
         jwt.encode({k: v for k, v in CLAIMS.items() if k != "iat"}, SECRET),
         f"{signed()}x",
