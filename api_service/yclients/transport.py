@@ -17,6 +17,7 @@ from api_service.yclients.errors import (
     YclientsError,
 )
 from shared.bus.connection import BusError
+from shared.lifecycle import raise_if_cancelled
 
 _log = structlog.get_logger(__name__)
 
@@ -114,6 +115,7 @@ class Transport:
         departure = _Departure(await self._turn(call))
         await self._enter(call.deadline)
         try:
+            raise_if_cancelled()
             answer = await self._send(call, departure)
             call.status = answer.status
             result = read(answer)

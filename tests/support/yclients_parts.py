@@ -16,11 +16,15 @@ ACCEPT: Final = "application/vnd.yclients.v2+json"
 
 @dataclass
 class FreeBudget:
-    """Every turn is now and stays good. ``refuses``: there is none; ``raises``: Redis is away."""
+    """Every turn is now and stays good. ``refuses``: there is none; ``raises``: Redis is away.
+
+    ``swallows``: it waits until it is cancelled, and gives the turn all the same, as redis-py may.
+    """
 
     good_for_s: float = 3600
     refuses: bool = False
     raises: Exception | None = None
+    swallows: bool = False
     turns: list[bool] = field(default_factory=list)
 
     async def turn(self, deadline: float, *, background: bool) -> float | None:
@@ -28,6 +32,9 @@ class FreeBudget:
         if self.raises is not None:
             raise self.raises
         self.turns.append(background)
+        if self.swallows:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
         return None if self.refuses else asyncio.get_running_loop().time() + self.good_for_s
 
 

@@ -442,6 +442,23 @@ async def test_each_call_is_one_line_without_a_secret(yclients: ScriptedYclients
         assert secret not in str(lines)
 
 
+async def test_a_cancellation_that_was_swallowed_below_still_stops_the_call(
+    yclients: ScriptedYclients,
+) -> None:
+    yclients.will(success({}))
+    async with client_at(yclients.url) as bench:
+        bench.budget.swallows = True
+        call = asyncio.create_task(bench.client.activate(1001, "our-key", []))
+        while not bench.budget.turns:  # noqa: ASYNC110 - the budget is in this loop
+            await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    assert yclients.asked == []
+    assert bench.breaker.told == ["withdrew"]
+
+
 async def test_a_cancelled_call_leaves_no_trial_behind(yclients: ScriptedYclients) -> None:
     yclients.will(hang)
     async with client_at(yclients.url) as bench:
