@@ -26,8 +26,14 @@ WHERE yclients_id = %(salon_id)s AND whatsapp_connected IS NOT false;
 -- Salons whose link may have been told while no API process was there to hear it.
 SELECT yclients_id AS salon_id
 FROM companies
-WHERE integration_status = 'pending_whatsapp' AND activation_due_at IS NULL
-    AND updated_at > now() - interval '2 days'
+WHERE updated_at > now() - interval '2 days'
+    AND (
+        (integration_status = 'pending_whatsapp' AND activation_due_at IS NULL)
+        OR (
+            whatsapp_connected IS NOT true
+            AND integration_status NOT IN ('frozen', 'uninstalled')
+        )
+    )
 ORDER BY updated_at DESC
 LIMIT %(limit)s;
 

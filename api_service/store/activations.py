@@ -214,7 +214,7 @@ async def due_activations(connection: Connection, limit: int) -> list[SalonId]:
 
 
 async def waiting_for_whatsapp(connection: Connection, limit: int) -> list[SalonId]:
-    """Registered in the last two days and not linked yet, as far as we know."""
+    """Touched in the last two days and not linked, as far as we know."""
     cursor = await connection.execute(query("waiting_for_whatsapp"), {"limit": limit})
     return [SalonId(row["salon_id"]) for row in await cursor.fetchall()]
 

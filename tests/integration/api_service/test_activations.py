@@ -131,6 +131,32 @@ async def test_what_was_told_while_no_process_was_there_is_found(town: Town) -> 
     await town.settled(lambda: town.statuses() == {1001: "active"}, "the salon is active")
 
 
+@pytest.mark.parametrize(
+    ("status", "due"),
+    [
+        ("pending_whatsapp", "now()"),
+        ("activation_failed", "NULL"),
+        ("activation_pending", "now()"),
+        ("activating", "now()"),
+    ],
+)
+async def test_a_link_that_nobody_heard_of_is_found_however_the_salon_stood(
+    town: Town, status: str, due: str
+) -> None:
+    """It was linked, lost its link, and got a new one while no process was there."""
+    town.register(1001)
+    town.run(
+        "UPDATE companies SET whatsapp_connected = false, integration_status = %s,"
+        f" activation_due_at = {due}",  # noqa: S608 - one of ours
+        status,
+    )
+    await town.whatsapp.connected(session_id_of(SalonId(1001)), PHONE)
+
+    await town.processes[0].recorder._look()
+
+    await town.settled(lambda: town.statuses() == {1001: "active"}, "the salon is active")
+
+
 async def test_two_hundred_requests_for_one_salon_are_one_activation(town: Town) -> None:
     town.register(1001)
     tell(town, 1001)
