@@ -50,9 +50,10 @@ class Course:
 
 
 _LIVE: Final = frozenset({"active", "frozen"})
-_ENDED_UNSEEN: Final = frozenset({"active", "frozen", "pending_callback"})
+_ENDED_UNSEEN: Final = frozenset({"active", "frozen"})
 """A salon in one of these, for which YClients waits again, was uninstalled without our notice."""
-_UNDER_WAY: Final = frozenset({"activating", "activation_pending"})
+_UNDER_WAY: Final = frozenset({"activating", "activation_pending", "pending_callback"})
+"""What was or is being sent stays as it is: an operator may have it in hand."""
 _FROZEN: Final = "frozen"
 _ONBOARDING: Final = "pending_whatsapp"
 
