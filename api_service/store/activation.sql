@@ -49,13 +49,14 @@ ORDER BY activation_due_at
 LIMIT %(limit)s;
 
 -- name: read_activation
-SELECT id AS company_id, integration_status AS status, installation,
-    activation_reason AS reason, COALESCE(whatsapp_connected, false) AS whatsapp_connected
+-- Rows of the previous system may have no status.
+SELECT id AS company_id, COALESCE(integration_status, 'pending_whatsapp') AS status,
+    installation, activation_reason AS reason, COALESCE(whatsapp_connected, false) AS whatsapp_connected
 FROM companies
 WHERE yclients_id = %(salon_id)s;
 
 -- name: find_left_callback
-SELECT integration_status AS status, api_key, webhook_secret
+SELECT COALESCE(integration_status, 'pending_whatsapp') AS status, api_key, webhook_secret
 FROM companies
 WHERE yclients_id = %(salon_id)s;
 
@@ -67,7 +68,7 @@ SELECT pg_try_advisory_xact_lock(%(namespace)s, %(salon_id)s) AS locked;
 UPDATE companies AS salon SET
     integration_status = 'activating',
     activation_claim = %(claim)s,
-    api_key = COALESCE(salon.api_key, %(api_key)s),
+    api_key = COALESCE(NULLIF(salon.api_key, ''), %(api_key)s),
     webhook_secret = COALESCE(salon.webhook_secret, %(webhook_secret)s),
     activation_due_at = now() + make_interval(secs => %(claim_s)s),
     updated_at = now()

@@ -1,5 +1,5 @@
 -- name: lifecycle_state
-SELECT id AS company_id, integration_status AS status, installation
+SELECT id AS company_id, COALESCE(integration_status, 'pending_whatsapp') AS status, installation
 FROM companies
 WHERE yclients_id = %(salon_id)s
 FOR UPDATE;

@@ -1,10 +1,12 @@
 -- name: find_company
-SELECT id, title, integration_status, installation, marketplace_user_id AS user_id
+SELECT id, title, COALESCE(integration_status, 'pending_whatsapp') AS integration_status,
+    installation, marketplace_user_id AS user_id
 FROM companies
 WHERE yclients_id = %(salon_id)s;
 
 -- name: lock_company
-SELECT id, title, integration_status, installation, marketplace_user_id AS user_id
+SELECT id, title, COALESCE(integration_status, 'pending_whatsapp') AS integration_status,
+    installation, marketplace_user_id AS user_id
 FROM companies
 WHERE yclients_id = %(salon_id)s
 FOR UPDATE;

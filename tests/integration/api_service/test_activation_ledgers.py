@@ -199,6 +199,14 @@ async def test_a_salon_without_whatsapp_is_not_claimed(
     assert await ledger.claim(salon, FRESH) is None
 
 
+async def test_an_empty_key_of_the_previous_system_is_none(
+    ledger: Ledger, salon: SalonId, database_url: str
+) -> None:
+    run(database_url, "UPDATE companies SET api_key = ''")
+
+    assert (await claimed(ledger, salon)).api_key == FRESH.api_key
+
+
 async def test_a_held_advisory_lock_keeps_the_step_machine_out(
     pool: Pool, salon: SalonId, database_url: str
 ) -> None:

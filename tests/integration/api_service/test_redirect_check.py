@@ -13,7 +13,7 @@ import pytest_asyncio
 from psycopg.rows import dict_row
 from redis.asyncio import Redis
 
-from tests.support.api import RunningApi, api_settings, running_api, signed_query
+from tests.support.api import RunningApi, api_settings, running_api, signed_query, token_for
 from tests.support.scripted_yclients import (
     HTML,
     Script,
@@ -207,7 +207,7 @@ async def test_an_active_salon_that_comes_again_keeps_its_state(place: Place) ->
 
 
 @pytest.mark.parametrize("linked", [True, False])
-@pytest.mark.parametrize("before", ["active", "uninstalled", "pending_callback"])
+@pytest.mark.parametrize("before", ["active", "uninstalled"])
 async def test_an_uninstall_that_was_missed_begins_a_new_installation(
     place: Place, before: str, linked: bool
 ) -> None:
@@ -254,6 +254,38 @@ async def test_an_activation_that_waits_is_tried_at_once(
     company = place.company
     assert (company["integration_status"], company["installation"]) == (after, 3)
     assert (company["due"], company["activation_failures"]) == (True, 0)
+
+
+async def test_what_an_operator_has_to_send_stays_the_same(place: Place) -> None:
+    """YClients waits until he has sent it, however often the owner comes."""
+    place.salon(
+        integration_status="pending_callback",
+        whatsapp_connected=True,
+        api_key="sealed",
+        webhook_secret="sealed too",  # noqa: S106 - not one
+        activation_due_at="2099-01-01",
+    )
+    place.yclients.will(connection("pending"))
+
+    await place.visit()
+
+    company = place.company
+    assert (company["integration_status"], company["installation"]) == ("pending_callback", 3)
+    assert (company["api_key"], company["webhook_secret"]) == ("sealed", "sealed too")
+    assert company["due"]
+
+
+async def test_a_salon_of_the_previous_system_without_a_status_is_onboarded(place: Place) -> None:
+    place.salon(integration_status=None, installation=0)
+    place.yclients.will(connection("pending"))
+    token = {"token": token_for(1001)}
+
+    before = await place.api.http.post("/marketplace/activate", json=token)
+    page = await place.visit()
+
+    assert (before.status_code, page.status_code) == (202, 302)
+    company = place.company
+    assert (company["integration_status"], company["installation"]) == ("pending_whatsapp", 1)
 
 
 async def test_an_activation_in_hand_is_left_to_who_has_it(place: Place) -> None:
