@@ -262,7 +262,7 @@ async def test_what_an_operator_has_to_send_stays_the_same(place: Place) -> None
         integration_status="pending_callback",
         whatsapp_connected=True,
         api_key="sealed",
-        webhook_secret="sealed too",  # noqa: S106 - not one
+        webhook_secret="sealed too",
         activation_due_at="2099-01-01",
     )
     place.yclients.will(connection("pending"))
