@@ -7,7 +7,7 @@ connection is active. A call that may have arrived is never repeated before that
 import asyncio
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -44,6 +44,10 @@ _NOT_DEFINITE: Final = frozenset({"application_unknown", "not_installed"})
 """YClients does not know the connection now, but may later: facts on YClients, section 3."""
 
 
+MayLeave = Callable[[], bool]
+"""Whether the claim still holds, asked in the last moment before the call leaves."""
+
+
 class Marketplace(Protocol):
     """The part of the YClients client that an activation needs."""
 
@@ -52,7 +56,12 @@ class Marketplace(Protocol):
     ) -> SalonConnection: ...
 
     async def activate(
-        self, salon_id: SalonId, api_key: str, webhook_urls: Sequence[str]
+        self,
+        salon_id: SalonId,
+        api_key: str,
+        webhook_urls: Sequence[str],
+        *,
+        may_leave: MayLeave,
     ) -> None: ...
 
 
@@ -95,9 +104,9 @@ class Activation:
         self._public_url = public_url
         self._confirm_after_s = confirm_after_s
 
-    async def carry_out(self, claim: Claim) -> Settlement:
+    async def carry_out(self, claim: Claim, may_leave: MayLeave) -> Settlement:
         """The settlement, which has been written."""
-        end = await self._end_of(claim)
+        end = await self._end_of(claim, may_leave)
         return await self._settle(claim, end)
 
     async def leave_to_operator(self, claim: Claim) -> Settlement:
@@ -123,7 +132,7 @@ class Activation:
             )  # fmt: skip
         return await self._settle(claim, end)
 
-    async def _end_of(self, claim: Claim) -> _End:
+    async def _end_of(self, claim: Claim, may_leave: MayLeave) -> _End:
         api_key, webhook_secret = self._opened(claim.api_key), self._opened(claim.webhook_secret)
         if api_key is None or webhook_secret is None:
             return _KEY_LOST
@@ -136,7 +145,9 @@ class Activation:
             if not await self._ledger.mark_sent(claim):
                 raise ClaimLostError
             try:
-                await self._marketplace.activate(claim.salon_id, api_key, hooks)
+                await self._marketplace.activate(
+                    claim.salon_id, api_key, hooks, may_leave=may_leave
+                )
             except NotSentError as error:
                 return _silence(error, may_be_sent=may_be_sent)
             except RefusedError as error:

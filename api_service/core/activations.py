@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from api_service.core.activation import Activation
-from api_service.core.claims import ClaimLostError, while_held
+from api_service.core.claims import ClaimLostError, Hold, while_held
 from api_service.store.activations import (
     CLAIM_S,
     FreshSecrets,
@@ -143,14 +143,20 @@ class Activations:
         return None
 
     async def _with_ledger(self, salon_id: SalonId, ledger: Ledger) -> Settlement | None:
+        hold = Hold(CLAIM_S)
         claim = await ledger.claim(salon_id, self._fresh())
         if claim is None:
             return None
         await self._announce(salon_id, IntegrationStatus.ACTIVATING)
         raise_if_cancelled()
         activation = self._of_ledger(ledger)
-        how = activation.leave_to_operator if self._skip_callback else activation.carry_out
-        settlement = await while_held(lambda: ledger.renew(claim), RENEW_EVERY_S, how(claim))
+        work = (
+            activation.leave_to_operator(claim)
+            if self._skip_callback
+            else activation.carry_out(claim, hold.lasts)
+        )
+        renew = hold.renewing(lambda: ledger.renew(claim))
+        settlement = await while_held(renew, RENEW_EVERY_S, work)
         _note(salon_id, ledger, settlement)
         await self._announce(salon_id, settlement.status)
         return settlement

@@ -15,6 +15,30 @@ Renew = Callable[[], Awaitable[bool]]
 """False when the claim is lost. May raise what the database raises."""
 
 
+class Hold:
+    """How long a claim certainly holds, as far as this process knows: it may have stood still.
+
+    Count from before the claim was asked for, on the loop's clock.
+    """
+
+    def __init__(self, claim_s: float) -> None:
+        self._claim_s = claim_s
+        self._until = _now() + claim_s
+
+    def lasts(self) -> bool:
+        return _now() < self._until
+
+    def renewing(self, renew: Renew) -> Renew:
+        async def noted() -> bool:
+            until = _now() + self._claim_s
+            kept = await renew()
+            if kept:
+                self._until = until
+            return kept
+
+        return noted
+
+
 class ClaimLostError(Exception):
     """Somebody else decides now: it was taken over, or taken away."""
 
@@ -33,6 +57,10 @@ async def while_held(renew: Renew, every_s: float, work: Coroutine[Any, Any, T])
         working.cancel()
         renewing.cancel()
         await asyncio.gather(working, renewing, return_exceptions=True)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _renew(renew: Renew, every_s: float) -> NoReturn:

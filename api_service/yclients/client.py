@@ -58,14 +58,25 @@ class Yclients:
         call.background, call.hurried = background, timeout_s is not None
         return await self._ask(call, _CONNECTION)
 
-    async def activate(self, salon_id: int, api_key: str, webhook_urls: Sequence[str]) -> None:
-        """Return when YClients has accepted it; whether it took effect, `connection` tells (#1)."""
+    async def activate(
+        self,
+        salon_id: int,
+        api_key: str,
+        webhook_urls: Sequence[str],
+        *,
+        may_leave: Callable[[], bool] | None = None,
+    ) -> None:
+        """Return when YClients has accepted it; whether it took effect, `connection` tells (#1).
+
+        ``may_leave`` is asked in the last moment before anything is sent.
+        """
         call = self._call("activate", "POST", "/marketplace/partner/callback/redirect", salon_id)
         call.body = {
             **self._salon(salon_id),
             "api_key": api_key,
             "webhook_urls": list(webhook_urls),
         }
+        call.may_leave = may_leave
         await self._once(call, require_accepted)
 
     async def uninstall(self, salon_id: int) -> None:

@@ -21,7 +21,8 @@ class NotSentError(YclientsError):
     """Certainly not carried out: nothing left this process, or YClients turned it away unread.
 
     Reasons: ``not_configured``, ``budget_exhausted``, ``budget_unavailable``, ``breaker_open``,
-    ``unreachable`` (no connection came about), ``rate_limited`` (429).
+    ``unreachable`` (no connection came about), ``rate_limited`` (429), ``overtaken`` (its caller
+    had lost the right to make it).
     """
 
     retry_after_s: float | None = None

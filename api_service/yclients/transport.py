@@ -71,7 +71,8 @@ class Call:
     """One call as its caller sees it, with all its attempts. Moments are on the loop's clock.
 
     ``turn_by``: a turn that comes later is none, since the rest until the ``deadline`` is for the
-    request. ``hurried``: a person waits. ``salon_id`` is for the log line alone.
+    request. ``hurried``: a person waits. ``may_leave``: the caller's last word.
+    ``salon_id`` is for the log line alone.
     """
 
     operation: str
@@ -84,6 +85,7 @@ class Call:
     body: dict[str, Any] | None = None
     background: bool = False
     hurried: bool = False
+    may_leave: Callable[[], bool] | None = None
     attempts: int = 0
     waited_s: float = 0.0
     status: int | None = None
@@ -163,6 +165,8 @@ class Transport:
             if event == _REQUEST_LEAVES:
                 if _now() > departure.turn_good_until:
                     await self._turn(call)
+                if call.may_leave is not None and not call.may_leave():
+                    raise NotSentError("overtaken")
                 departure.left = True
 
         request = self._http.build_request(

@@ -1,7 +1,7 @@
 """A YClients client whose answers a test has written down."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -28,7 +28,15 @@ class AnsweringYclients:
     hold: asyncio.Event | None = None
     """When there is one, activations wait for it."""
 
-    async def activate(self, salon_id: SalonId, api_key: str, webhook_urls: Sequence[str]) -> None:
+    async def activate(
+        self,
+        salon_id: SalonId,
+        api_key: str,
+        webhook_urls: Sequence[str],
+        *,
+        may_leave: Callable[[], bool],
+    ) -> None:
+        assert may_leave()
         self.salons.append(salon_id)
         self.activated.append((api_key, tuple(webhook_urls)))
         if self.hold is not None:

@@ -442,6 +442,27 @@ async def test_each_call_is_one_line_without_a_secret(yclients: ScriptedYclients
         assert secret not in str(lines)
 
 
+async def test_a_caller_that_was_overtaken_meanwhile_sends_nothing(
+    yclients: ScriptedYclients,
+) -> None:
+    """Asked after the turn was taken anew: a process that stood still needs one."""
+    yclients.will(success({}))
+    turns_when_asked: list[int] = []
+    async with client_at(yclients.url) as bench:
+        bench.budget.good_for_s = -1
+
+        def overtaken() -> bool:
+            turns_when_asked.append(len(bench.budget.turns))
+            return False
+
+        error = await end_of(bench.client.activate(1001, "our-key", [], may_leave=overtaken))
+
+    assert (type(error), error.reason) == (NotSentError, "overtaken")
+    assert turns_when_asked == [2]
+    assert yclients.asked == []
+    assert bench.breaker.told == ["withdrew"]
+
+
 async def test_a_cancellation_that_was_swallowed_below_still_stops_the_call(
     yclients: ScriptedYclients,
 ) -> None:

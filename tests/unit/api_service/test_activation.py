@@ -66,13 +66,17 @@ FIRST = Claim(
 SENT = replace(FIRST, sent=True)
 
 
+def _held() -> bool:
+    return True
+
+
 def activation(ledger: RememberingLedger, yclients: AnsweringYclients) -> Activation:
     return Activation(ledger, yclients, VAULT, "https://connect.example.com", (0.0, 0.0, 0.0))
 
 
 async def settle(yclients: AnsweringYclients, claim: Claim = FIRST) -> Settlement:
     ledger = RememberingLedger()
-    settlement = await activation(ledger, yclients).carry_out(claim)
+    settlement = await activation(ledger, yclients).carry_out(claim, _held)
     assert ledger.settled == settlement
     return settlement
 
@@ -89,7 +93,7 @@ async def test_an_accepted_call_is_a_success_when_the_status_says_so() -> None:
 async def test_the_claims_secrets_are_sent_once_it_is_marked() -> None:
     ledger, yclients = RememberingLedger(), AnsweringYclients()
 
-    await activation(ledger, yclients).carry_out(FIRST)
+    await activation(ledger, yclients).carry_out(FIRST, _held)
 
     assert ledger.steps == ["mark_sent", "settle"]
     hook = "https://connect.example.com/webhook/yclients/hook/1001/the secret"
@@ -246,7 +250,7 @@ async def test_a_lost_claim_ends_the_attempt(step: str) -> None:
     ledger, yclients = RememberingLedger(lost=step), AnsweringYclients()
 
     with pytest.raises(ClaimLostError):
-        await activation(ledger, yclients).carry_out(FIRST)
+        await activation(ledger, yclients).carry_out(FIRST, _held)
 
     assert ledger.steps[-1] == step
     assert bool(yclients.activated) == (step == "settle")
