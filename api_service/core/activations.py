@@ -36,8 +36,9 @@ LOOK_EVERY_S: Final = 2.0
 LOOK_TIMEOUT_S: Final = 8.0
 BATCH: Final = 20
 AT_ONCE: Final = 40
-ATTEMPT_S: Final = 150.0
-"""Two calls of 30 s, each followed by a question, and the waiting for the status."""
+ATTEMPT_S: Final = 240.0
+"""Two calls of 30 s, each after a question of 30 s, and one that lasts as long as the last; more
+than that is given up, and cleared up by the next attempt."""
 
 RENEW_EVERY_S: Final = CLAIM_S / 3
 
@@ -128,7 +129,7 @@ class Activations:
         """The border of an attempt: its trouble is logged, and its claim ends by itself."""
         ledger = self._rollout.ledger_of(salon_id)
         try:
-            async with asyncio.timeout(ATTEMPT_S), self._slots:
+            async with self._slots, asyncio.timeout(ATTEMPT_S):
                 with _at_work.track_inprogress():
                     return await self._with_ledger(salon_id, ledger)
         except ClaimLostError:

@@ -87,6 +87,7 @@ async def module_place(module_database_url: str, valkey_url: str) -> AsyncIterat
             valkey_url,
             yclients_url=yclients.url,
             yclients_calls_per_second=5,
+            encryption_keys="",  # nothing is activated: what a redirect leaves is looked at
         )
         async with running_api(settings) as api:
             yield Place(api, yclients, module_database_url)
@@ -97,7 +98,6 @@ async def place(module_place: Place, valkey_url: str) -> Place:
     """The calls of other tests count neither in the budget nor in the breaker."""
     async with Redis.from_url(valkey_url) as redis:
         await redis.flushall()
-    # In a thread: an attempt of the last test may be in the middle of a transaction, in this loop.
     await asyncio.to_thread(module_place.run, "TRUNCATE companies, marketplace_events")
     return module_place
 
