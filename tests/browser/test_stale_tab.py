@@ -5,6 +5,7 @@ from playwright.async_api import expect
 from tests.browser.onboarding_page import OnboardingPage, PageOpener
 from tests.browser.scenes import QR_TEXT, code
 from tests.support.scripted_api import ScriptedApi, onboarding_token
+from tests.support.waiting import wait_until
 
 IDLE = ("status", {"status": "idle"})
 TWIN = "Эта страница открыта ещё в одной вкладке"
@@ -51,7 +52,7 @@ async def test_tab_that_slept_shows_no_old_qr_as_live(
     api.present = []
     await desktop.page.clock.fast_forward(120_000)
     await desktop.shows("Обновляем…")
-    assert api.connections == 2
+    await wait_until(lambda: api.connections == 2, what="the page connects anew")
     api.clock_ahead_ms += 120_000
     await api.say("status", status="qr")
     await api.say_qr("fresh")

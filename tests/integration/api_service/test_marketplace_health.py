@@ -74,7 +74,9 @@ async def test_it_tells_pools_breakers_flags_and_what_waits(
     assert 400 <= body["webhooks"]["oldestQueuedSeconds"] < 460
     assert body["reconciliation"]["finishedAt"].startswith("2026-03-01T")
     assert body["reconciliation"]["checked"] == 7
-    assert body["warnings"] == ["a webhook waits for long"]
+    # A busy machine may be told to be slow, too.
+    told = [warning for warning in body["warnings"] if not warning.endswith("answers slowly")]
+    assert told == ["a webhook waits for long"]
 
 
 async def test_a_pool_that_is_used_up_is_seen(settings: ApiSettings, database_url: str) -> None:
