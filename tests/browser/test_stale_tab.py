@@ -68,6 +68,7 @@ async def test_tab_out_of_the_browsers_memory_asks_the_server_first(
         "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
     )
     await phone.shows("Проверяем, действует ли код")
+    await wait_until(lambda: api.connections == 2, what="the page connects anew")
     await api.say("status", status="connecting")
     await phone.shows("Этот код больше не действует")
     await phone.button("Получить новый код").click()
