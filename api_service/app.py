@@ -152,9 +152,9 @@ class _Parts:
             settings.code_deadline_s,
         )
 
-        self.unlinking = Unlinking(line)
-        self.thawing = Thawing(line)
         self.orders = SessionOrders(line)
+        self.unlinking = Unlinking(self.orders)
+        self.thawing = Thawing(self.orders)
 
     def _reach_yclients(self) -> None:
         settings = self.settings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api_service.core import unlinking
+from api_service.core import session_orders
 from shared.company_id import SalonId, session_id_of
 from shared.errors import ErrorCode
 from shared.messages.commands import Command, Unlink
@@ -53,7 +53,7 @@ async def test_a_failure_is_told_to_the_page_that_asked(
     ):
         await page.ask("unlink", {})
         refused = await page.next("error")
-        monkeypatch.setattr(unlinking, "DEADLINE_S", 0.1)
+        monkeypatch.setattr(session_orders, "UNLINK_S", 0.1)
         whatsapp.reaction = None
         await page.ask("unlink", None)
         unanswered = await page.next("error", 2)
