@@ -176,16 +176,15 @@ class Session:
         self.recalled = True
         if stored is None:
             return
+        with contextlib.suppress(ValueError):
+            self.device = DeviceJid.parse(stored.jid) if stored.jid else None
         if stored.frozen:
             self.freezing.remember()
-        try:
-            device = DeviceJid.parse(stored.jid) if stored.jid else None
-        except ValueError:
+        if self.device is not None:
+            await self.open_device(self.device)
+        elif stored.jid:
             _log.error("device_with_bad_jid", company_id=self.session_id)
             self.apply(Ended(SessionStatus.LOGGED_OUT, Reason.CREDENTIALS_MISSING))
-            return
-        if device is not None:
-            await self.open_device(device)
 
     async def first_outcome(self, timeout_s: float) -> None:
         """Wait until a restored session is connected, or it is known that it is not yet."""

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import ErrorCode
 from shared.messages.commands import Freeze, RequestPairingCode, RequestQr, Thaw, Unlink
-from shared.messages.events import Logout, PairingCodeError
+from shared.messages.events import Logout, PairingCodeError, StatusChanged
 from shared.messages.status import Reason, SessionStatus
 from tests.support.session_stage import JID, Stage, command
 from tests.support.waiting import wait_until
@@ -149,3 +149,13 @@ async def test_a_salon_of_which_nothing_was_known_can_be_thawed(stage: Stage) ->
     assert stage.session.state == State()
     assert stage.session.retirable
     assert stage.heard.said[-1].snapshot.status is SessionStatus.IDLE
+
+
+async def test_a_frozen_salon_that_is_restored_is_told_once_with_its_number(stage: Stage) -> None:
+    stage.rows.frozen, stage.rows.jid = True, JID
+
+    stage.session.recall()
+
+    await wait_until(lambda: stage.session.recalled)
+    assert [told.phone_number for told in stage.heard.events(StatusChanged)] == [PHONE]
+    assert stage.session.state == frozen()
