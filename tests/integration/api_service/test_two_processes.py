@@ -116,6 +116,10 @@ async def test_a_qr_that_one_process_has_got_is_served_by_the_other_at_once(
     assert len(whatsapp.commands) == 1
 
 
+def _refusals(page: Page) -> int:
+    return sum(told["code"] == "BAILEYS_ERROR" for told in page.all("pairing-code-error"))
+
+
 async def test_limits_are_counted_over_both(cluster: ApiCluster, whatsapp: WhatsAppSide) -> None:
     async def react(command: Command) -> None:
         await whatsapp.refuse_code(command, ErrorCode.BAILEYS_ERROR)
