@@ -7,7 +7,7 @@ VENV_PYTHON = .venv/bin/python
 JOBS ?= $(shell cores=$$(nproc); echo $$((cores < 5 ? cores + 1 : 6)))
 
 .DEFAULT_GOAL = help
-.PHONY: help run migrate reset-data install install-dev page chromium nginx test bench trials \
+.PHONY: help run migrate reset-data install install-dev page chromium nginx pgbouncer test bench trials \
 	check format lock clean
 
 help:  ## show this
@@ -39,7 +39,10 @@ chromium:  ## a browser for the browser tests: the machine's, or from apt when r
 nginx:  ## an nginx for the tests of deploy/nginx.conf: the machine's, or unpacked from apt
 	@tools/nginx.sh
 
-test: install-dev page chromium nginx  ## every test; TESTS=tests/unit chooses some
+pgbouncer:  ## a PgBouncer for the tests of deploy/pgbouncer.ini: the machine's, or unpacked from apt
+	@tools/pgbouncer.sh
+
+test: install-dev page chromium nginx pgbouncer  ## every test; TESTS=tests/unit chooses some
 	$(VENV_PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 bench: install-dev page chromium  ## every figure beside its limit or peer, in one run; about 7 minutes

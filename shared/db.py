@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -56,7 +57,11 @@ _BLOCK: Final = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTIL
 
 
 def make_pool(url: str, size: int, application: str) -> Pool:
-    """A pool that is not open yet; it reconnects by itself after the database was away."""
+    """A pool that is not open yet; it reconnects by itself after the database was away.
+
+    ``url`` may name Postgres or a pooler such as PgBouncer before it, also one that gives a
+    connection for one transaction only: see `_suit`.
+    """
     return AsyncConnectionPool(
         url,
         min_size=1,
@@ -73,16 +78,34 @@ def make_pool(url: str, size: int, application: str) -> Pool:
             "connect_timeout": CONNECT_TIMEOUT_S,
             **NOTICE_A_DEAD_PEER,
             "application_name": application,
-            "options": _options(url),
         },
+        configure=partial(_suit, own_options=str(conninfo_to_dict(url).get("options") or "")),
         name=application,
     )
 
 
-def _options(url: str) -> str:
-    """Ours, then the URL's own: of two settings of one name the last counts."""
-    own = conninfo_to_dict(url).get("options") or ""
-    return f"-c statement_timeout={STATEMENT_TIMEOUT_MS} {own}".rstrip()
+async def _suit(connection: Connection, own_options: str) -> None:
+    """Our deadline for statements, unless the URL has its own; behind a pooler, neither.
+
+    A pooler tells a process id that is not Postgres'. Behind it the next statement may reach
+    another server connection: what is set for a connection would be another client's, and what
+    was prepared on it is not there. PgBouncer even refuses `options` when a connection starts.
+    """
+    ours = "" if "statement_timeout" in own_options else str(STATEMENT_TIMEOUT_MS)
+    direct = await within(CONNECT_TIMEOUT_S, _limit(connection, ours))
+    if not direct:
+        connection.prepare_threshold = None
+
+
+async def _limit(connection: Connection, statement_timeout: str) -> bool:
+    """False, and nothing is set, when somebody stands between Postgres and us."""
+    cursor = await connection.execute(
+        "SELECT set_config('statement_timeout',"
+        " coalesce(nullif(%s, ''), current_setting('statement_timeout')), false)"
+        " WHERE pg_backend_pid() = %s",
+        (statement_timeout, connection.info.backend_pid),
+    )
+    return await cursor.fetchone() is not None
 
 
 def is_postgres_url(url: str) -> bool:

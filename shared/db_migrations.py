@@ -64,14 +64,15 @@ def _apply_pending(backend: Any, folder: Path) -> list[str]:
 
 @contextmanager
 def _alone(database_url: str, timeout_s: float) -> Iterator[None]:
-    """Hold the migrations' lock: an advisory one, gone with its transaction however that ends.
-
-    Of the transaction, not of the connection, so that it also holds through PgBouncer.
-    """
+    """Hold the migrations' lock: an advisory one, gone with its transaction however that ends."""
     with (
         psycopg.connect(database_url, connect_timeout=CONNECT_TIMEOUT_S) as connection,
         connection.transaction(),
     ):
+        if connection.execute("SELECT pg_backend_pid()").fetchone() != (
+            connection.info.backend_pid,
+        ):
+            raise MigrationError("DATABASE_URL names a pooler; migrations need Postgres itself")
         connection.execute(f"SET LOCAL lock_timeout = {int(timeout_s * 1000)}")
         connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))

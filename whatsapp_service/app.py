@@ -79,7 +79,7 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
                 watch_routes(services.routes, supervisor, settings.proxy_follow_s), "route watch"
             )
             consumer = CommandConsumer(redis, process_id, supervisor.handle, supervisor.refuse)
-            preparation = prepare_store(pool, credentials, settings.store_url)
+            preparation = prepare_store(pool, credentials, settings.store_schema_url)
             working.start(_work(supervisor, pool, consumer, preparation, prepared), "sessions")
             _log.info("whatsapp_service_started", process_id=process_id)
             await _first_of(stop, working.failed)
@@ -137,7 +137,7 @@ async def _adapters(settings: WhatsAppSettings) -> AsyncIterator[tuple[Redis, Po
         settings.database_url.get_secret_value(), settings.database_pool_size, "whatsapp-service"
     )
     credentials = make_pool(
-        settings.store_url, CREDENTIAL_POOL_SIZE, "whatsapp-service credentials"
+        settings.credentials_url, CREDENTIAL_POOL_SIZE, "whatsapp-service credentials"
     )
     try:
         for pool in (database, credentials):

@@ -5,16 +5,21 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from shared.settings import CommonSettings, require_postgres_url
-from whatsapp_service.gateway.store_url import library_store_url
+from whatsapp_service.gateway.store_url import libpq_store_url, library_store_url
 from whatsapp_service.proxy_url import ProxyUrl, ProxyUrlError
 
 
 class WhatsAppSettings(CommonSettings):
-    """``whatsapp_store_url`` is where the library keeps credentials; by default our database."""
+    """``whatsapp_store_url`` is where the library keeps credentials; by default our database.
+
+    ``whatsapp_store_schema_url`` is the same database, reached in a way on which tables can be
+    made: Postgres itself when the store is reached through PgBouncer. By default the store's.
+    """
 
     whatsapp_host: str = "127.0.0.1"
     whatsapp_port: int = Field(default=3003, ge=0, le=65535)
     whatsapp_store_url: SecretStr = SecretStr("")
+    whatsapp_store_schema_url: SecretStr = SecretStr("")
     device_name: str = Field(default="AI Admin", min_length=1, max_length=50)
     linker_capacity: int = Field(default=10, ge=1, le=200)
     linker_spares: int = Field(default=1, ge=0, le=20)
@@ -27,8 +32,21 @@ class WhatsAppSettings(CommonSettings):
     @property
     def store_url(self) -> str:
         """In the form the library takes."""
-        chosen = self.whatsapp_store_url.get_secret_value() or self.database_url.get_secret_value()
-        return library_store_url(chosen)
+        return library_store_url(self._store)
+
+    @property
+    def store_schema_url(self) -> str:
+        """In the form the library takes."""
+        return library_store_url(self.whatsapp_store_schema_url.get_secret_value() or self._store)
+
+    @property
+    def credentials_url(self) -> str:
+        """The store, in the form our own pool takes."""
+        return libpq_store_url(self._store)
+
+    @property
+    def _store(self) -> str:
+        return self.whatsapp_store_url.get_secret_value() or self.database_url.get_secret_value()
 
     @property
     def default_route(self) -> ProxyUrl | None:
@@ -46,6 +64,10 @@ class WhatsAppSettings(CommonSettings):
 
     @model_validator(mode="after")
     def _check_store(self) -> Self:
-        if self.whatsapp_store_url.get_secret_value():
-            require_postgres_url("WHATSAPP_STORE_URL", self.whatsapp_store_url)
+        for variable, value in (
+            ("WHATSAPP_STORE_URL", self.whatsapp_store_url),
+            ("WHATSAPP_STORE_SCHEMA_URL", self.whatsapp_store_schema_url),
+        ):
+            if value.get_secret_value():
+                require_postgres_url(variable, SecretStr(libpq_store_url(value.get_secret_value())))
         return self

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,7 +36,7 @@ class Library:
     """The parts of neonize that the gateway uses."""
 
     client: Any
-    factory: Any
+    list_devices: Callable[[str], str]
     events: Any
     jid: Any
     device_props: Any
@@ -70,10 +71,12 @@ def load_library() -> Library:
     # It warns in every process that ffmpeg is missing; only media would need it.
     logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)
     client = importlib.import_module("neonize.aioze.client")
+    binder = importlib.import_module("neonize._binder")
+    log = client.func_callback_bytes2(client.log_whatsmeow)
     _wait_for_shells()
     return Library(
         client=client.NewAClient,
-        factory=client.ClientFactory,
+        list_devices=lambda url: binder.gocode.GetAllDevices(url.encode(), log).decode(),
         events=importlib.import_module("neonize.aioze.events"),
         jid=importlib.import_module("neonize.proto.Neonize_pb2").JID,
         device_props=importlib.import_module(

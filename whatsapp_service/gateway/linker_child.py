@@ -24,6 +24,7 @@ from whatsapp_service.gateway.linker_protocol import (
     decode_order,
 )
 from whatsapp_service.gateway.linking_client import LinkingClient
+from whatsapp_service.gateway.store_schema import SchemaError, make_tables
 
 _log = structlog.get_logger(__name__)
 
@@ -46,13 +47,21 @@ class LinkerChild:
         while line := await self._reader.readline():
             order = decode_order(line)
             if isinstance(order, PrepareStore):
-                await asyncio.to_thread(library.factory.get_all_devices_from_db, order.store_url)
-                self._tell(StorePrepared())
-                await self._writer.drain()
+                await self._prepare_store(library, order.store_url)
             elif isinstance(order, Start):
                 self._spawn(self._link(library, order))
             elif isinstance(order, AskCode) and self._client is not None:
                 self._spawn(self._client.give_code(order.request, order.phone))
+
+    async def _prepare_store(self, library: Library, store_url: str) -> None:
+        hide([store_url])
+        try:
+            await asyncio.to_thread(make_tables, library, store_url)
+        except SchemaError as error:
+            _log.error("store_schema_refused", error=str(error))
+            leave(1)
+        self._tell(StorePrepared())
+        await self._writer.drain()
 
     async def _link(self, library: Library, order: Start) -> None:
         hide([order.store_url, order.proxy_url])

@@ -1,7 +1,7 @@
-"""A Postgres URL in the form that the library takes."""
+"""The credential store's URL in the forms that the library and our own pool take."""
 
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 LIBPQ_ONLY: Final = frozenset(
     {
@@ -28,14 +28,37 @@ LIBPQ_ONLY: Final = frozenset(
 )
 """Go's lib/pq sends what it does not know to the server as a setting, which refuses it."""
 
+GO_ONLY: Final = frozenset({"binary_parameters", "disable_prepared_binary_result"})
+"""What libpq, and psycopg with it, does not know."""
+
 _OPPORTUNISTIC: Final = frozenset({"", "allow", "prefer"})
 
 
 def library_store_url(url: str) -> str:
-    """lib/pq can do with TLS or without, not what comes: where it is left open, without."""
-    parts = urlsplit(url)
-    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
+    """For the library.
+
+    lib/pq can do with TLS or without, not what comes: where it is left open, without. With
+    `binary_parameters` a statement is parsed and carried out in one message, and never prepared
+    for later: half the round trips, and what PgBouncer needs when it pools by transaction.
+    """
+    parts, asked = _taken_apart(url)
     known = {name: value for name, value in asked.items() if name not in LIBPQ_ONLY}
     if known.get("sslmode", "") in _OPPORTUNISTIC:
         known["sslmode"] = "disable"
-    return urlunsplit(parts._replace(scheme="postgres", query=urlencode(known, quote_via=quote)))
+    known["binary_parameters"] = "yes"
+    return _put_together(parts._replace(scheme="postgres"), known)
+
+
+def libpq_store_url(url: str) -> str:
+    """For our own pool."""
+    parts, asked = _taken_apart(url)
+    return _put_together(parts, {name: asked[name] for name in asked if name not in GO_ONLY})
+
+
+def _taken_apart(url: str) -> tuple[SplitResult, dict[str, str]]:
+    parts = urlsplit(url)
+    return parts, dict(parse_qsl(parts.query, keep_blank_values=True))
+
+
+def _put_together(parts: SplitResult, options: dict[str, str]) -> str:
+    return urlunsplit(parts._replace(query=urlencode(options, quote_via=quote)))

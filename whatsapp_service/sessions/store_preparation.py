@@ -5,41 +5,63 @@ from typing import Final
 
 import structlog
 
-from shared.db import Pool, measure_latency_ms
+from shared.db import DatabaseError, Pool, measure_latency_ms
 from whatsapp_service.gateway.linker_protocol import PrepareStore, StorePrepared
 from whatsapp_service.sessions.linker import LinkerGoneError
 from whatsapp_service.sessions.linker_pool import LinkerPool
+from whatsapp_service.store import credential_schema
 
 _log = structlog.get_logger(__name__)
 
 PREPARE_S: Final = 60.0
-
-
 LOOK_AGAIN_S: Final = 2.0
 TRY_AGAIN_S: Final = 15.0
 
 
-async def prepare_store(pool: LinkerPool, credentials: Pool, store_url: str) -> None:
-    """Until it is done: Postgres may be away.
+class SchemaElsewhereError(Exception):
+    """The library's tables were made where the store's own URL does not find them."""
+
+
+async def prepare_store(pool: LinkerPool, credentials: Pool, schema_url: str) -> None:
+    """Until it is done: Postgres may be away. Raises SchemaElsewhereError.
 
     In a linker process, because the library keeps the connection it used for this; and only when
     the store answers, because a process costs half a second of a core.
     """
     while True:
         answers = await measure_latency_ms(credentials) is not None
-        if answers and await _prepared(pool, store_url):
-            return
+        if answers and await _prepared(pool, credentials, schema_url):
+            break
         _log.warning("store_not_prepared", answers=answers)
         await asyncio.sleep(TRY_AGAIN_S if answers else LOOK_AGAIN_S)
 
 
-async def _prepared(pool: LinkerPool, store_url: str) -> bool:
+async def _prepared(pool: LinkerPool, credentials: Pool, schema_url: str) -> bool:
+    """Alone among all processes, since the library's ways of making tables collide."""
+    try:
+        async with credentials.connection() as connection, connection.transaction():
+            await credential_schema.lock(connection, PREPARE_S)
+            if not await _made(pool, schema_url):
+                return False
+            if await credential_schema.seen(connection):
+                return True
+    except DatabaseError as error:
+        _log.warning("store_lost", error=type(error).__name__)
+        return False
+    _log.error(
+        "store_schema_elsewhere",
+        advice="WHATSAPP_STORE_URL and WHATSAPP_STORE_SCHEMA_URL must name one database",
+    )
+    raise SchemaElsewhereError
+
+
+async def _made(pool: LinkerPool, schema_url: str) -> bool:
     try:
         linker = await pool.take_warm()
     except (LinkerGoneError, TimeoutError):
         return False
     try:
-        linker.tell(PrepareStore(store_url=store_url))
+        linker.tell(PrepareStore(store_url=schema_url))
         await linker.expect(StorePrepared, PREPARE_S)
     except (LinkerGoneError, TimeoutError):
         await linker.end()

@@ -9,6 +9,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from shared.db_migrations import LOCK_KEY, MIGRATIONS, MigrationError, apply_migrations
+from tests.support.pgbouncer import pgbouncer_for
 from tests.support.processes import Starter
 
 STATUSES = (
@@ -176,6 +177,17 @@ def test_waiting_for_another_migrator_has_a_deadline(empty_database_url: str) ->
         with pytest.raises(MigrationError, match="lock timeout"):
             apply_migrations(empty_database_url, timeout_s=0.2)
     assert apply_migrations(empty_database_url) == ALL
+
+
+def test_a_pooler_is_refused_and_nothing_changed(empty_database_url: str) -> None:
+    with pgbouncer_for(empty_database_url) as pgbouncer:
+        server = pgbouncer.start()
+        try:
+            with pytest.raises(MigrationError, match="DATABASE_URL names a pooler"):
+                apply_migrations(pgbouncer.url)
+        finally:
+            server.stop()
+    assert tables(empty_database_url) == set()
 
 
 def test_what_a_killed_migrator_left_does_not_stop_the_next(empty_database_url: str) -> None:

@@ -1,8 +1,21 @@
 """The pool's own settings and those that an operator writes into DATABASE_URL."""
 
+import asyncio
+from collections.abc import Iterator
+
 import pytest
 
-from shared.db import make_pool
+from shared.db import Connection, in_transaction, make_pool
+from tests.support.pgbouncer import pgbouncer_for, server_connections
+
+
+@pytest.fixture
+def pooled_url(database_url: str) -> Iterator[str]:
+    """Through PgBouncer, with two connections to Postgres."""
+    with pgbouncer_for(database_url, max_db_connections=2, min_pool_size=0) as pgbouncer:
+        server = pgbouncer.start()
+        yield pgbouncer.url
+        server.stop()
 
 
 @pytest.mark.parametrize(
@@ -24,3 +37,44 @@ async def test_options_of_the_url_are_kept_beside_our_own(
         ]
 
     assert answers == [{"search_path": path}, {"statement_timeout": cut_after}]
+
+
+async def test_behind_pgbouncer_nothing_is_kept_on_a_connection_that_is_anybodys(
+    database_url: str, pooled_url: str
+) -> None:
+    """Eight of ours share two; a statement that was prepared on one would be lost on the other."""
+    pool = make_pool(pooled_url, 8, "test")
+
+    async def count(connection: Connection) -> int:
+        total = 0
+        for number in range(20):
+            row = await (
+                await connection.execute("SELECT %s::int AS number, pg_sleep(0.001)", (number,))
+            ).fetchone()
+            total += row["number"] if row else 0
+        return total
+
+    async def count_outside() -> int:
+        async with pool.connection() as connection:
+            return await count(connection)
+
+    async with pool:
+        totals = await asyncio.gather(
+            *(count_outside() for _ in range(8)), *(in_transaction(pool, count) for _ in range(8))
+        )
+        used = len(server_connections(database_url))
+        async with pool.connection() as connection:
+            prepared = await (
+                await connection.execute("SELECT count(*) AS count FROM pg_prepared_statements")
+            ).fetchone()
+
+    assert totals == [190] * 16
+    assert used == 2
+    assert prepared == {"count": 0}
+
+
+async def test_pgbouncers_own_deadline_for_statements_is_ours(pooled_url: str) -> None:
+    async with make_pool(pooled_url, 1, "test") as pool, pool.connection() as connection:
+        row = await (await connection.execute("SHOW statement_timeout")).fetchone()
+
+    assert row == {"statement_timeout": "10s"}

@@ -62,6 +62,7 @@ def test_good_settings_are_read() -> None:
         (ApiSettings, "SENTRY_DSN", "https://secretpassword@sentry.example.com"),
         (ApiSettings, "SENTRY_DSN", "https://secretpassword@sentry.example.com:port/1"),
         (WhatsAppSettings, "WHATSAPP_STORE_URL", "sqlite:///secretpassword"),
+        (WhatsAppSettings, "WHATSAPP_STORE_SCHEMA_URL", "sqlite:///secretpassword"),
         (WhatsAppSettings, "WHATSAPP_PROXY_URL", "socks4://user:secretpassword@proxy"),
         (WhatsAppSettings, "ENVIRONMENT", "staging"),
         (WhatsAppSettings, "LOG_LEVEL", "loud"),
@@ -133,6 +134,11 @@ def test_outside_production_secrets_may_be_absent(environment: pytest.MonkeyPatc
         ),
         ("postgresql://u@h/d", "postgresql://u@o/e", "postgres://u@o/e?sslmode=disable"),
         (
+            "postgresql://u@h/d",
+            "postgresql://u@o/e?binary_parameters=no",
+            "postgres://u@o/e?sslmode=disable",
+        ),
+        (
             "postgresql://u@h/d?sslmode=prefer&channel_binding=require&keepalives=1&options=-c%20a",
             "",
             "postgres://u@h/d?sslmode=disable&options=-c%20a",
@@ -145,4 +151,26 @@ def test_the_librarys_store_url(
     environment.setenv("DATABASE_URL", database_url)
     environment.setenv("WHATSAPP_STORE_URL", store_url)
 
-    assert load_settings(WhatsAppSettings).store_url == expected
+    settings = load_settings(WhatsAppSettings)
+
+    asked = "binary_parameters=yes"
+    assert settings.store_url.replace(f"?{asked}&", "?").replace(f"&{asked}", "") == expected
+    assert asked in settings.store_url
+    assert settings.store_schema_url == settings.store_url
+
+
+def test_the_store_behind_pgbouncer_and_where_its_tables_are_made(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """Our own pool is not told what only the library knows."""
+    environment.setenv("DATABASE_URL", "postgresql://u@h/d")
+    environment.setenv(
+        "WHATSAPP_STORE_URL", "postgresql://u@b:6432/d?binary_parameters=yes&sslmode=prefer"
+    )
+    environment.setenv("WHATSAPP_STORE_SCHEMA_URL", "postgresql://u@h/d?sslmode=require")
+
+    settings = load_settings(WhatsAppSettings)
+
+    assert settings.credentials_url == "postgresql://u@b:6432/d?sslmode=prefer"
+    assert settings.store_url == ("postgres://u@b:6432/d?binary_parameters=yes&sslmode=disable")
+    assert settings.store_schema_url == ("postgres://u@h/d?sslmode=require&binary_parameters=yes")
