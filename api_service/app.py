@@ -63,6 +63,7 @@ from shared.bus import keys
 from shared.bus.activation_news import activation_listener
 from shared.bus.commands import CommandSender
 from shared.bus.connection import connect_redis
+from shared.bus.durability import DurabilityWatch
 from shared.bus.heartbeat import Heartbeats
 from shared.bus.ping import RoundTrips
 from shared.bus.snapshots import Snapshots
@@ -105,7 +106,7 @@ class _Parts:
         self.owners = Owners(Heartbeats(self.redis))
         self.snapshots = Snapshots(self.redis, self.owners.lost)
         self.round_trips = RoundTrips(self.redis)
-        self.vitals = Vitals(self.redis)
+        self.vitals = Vitals(self.redis, lasting=settings.production)
         self.checks = HealthChecks(self.vitals, self.round_trips, self.database, self.activity)
         self.tokens = Tokens(settings.jwt_secret.get_secret_value())
         self.standing = Standing(self.database)
@@ -280,6 +281,8 @@ class _Parts:
         await self.database.open(wait=False)
         self.tasks.start(self.round_trips.run(), "round trips")
         self.tasks.start(self.events.run(), "events")
+        durability = DurabilityWatch(self.redis, required=self.settings.production)
+        self.tasks.start(durability.run(), "redis durability")
         self.tasks.start(self.activation_news.run(), "activation news")
         self.tasks.start(self.owners.run(self._owners_changed), "owners")
         self.activation.start(self.tasks)

@@ -13,10 +13,12 @@ from redis.asyncio import Redis
 from shared.bus.announcement import Announcer
 from shared.bus.commands import CommandConsumer
 from shared.bus.connection import connect_redis
+from shared.bus.durability import DurabilityWatch
 from shared.bus.heartbeat import Heartbeat
 from shared.bus.ping import PingResponder
 from shared.bus.publisher import Publisher
 from shared.bus.snapshots import Snapshots
+from shared.bus.vitals import Vitals
 from shared.db import DatabaseError, Pool, make_pool
 from shared.http_server import Server
 from shared.lifecycle import background_tasks, new_process_id, stop_on_signals
@@ -68,12 +70,15 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
         )
         inventory = take_inventory(supervisor, pool, redis, database, credentials)
         prepared = asyncio.Event()
-        http = OperatorHttp(supervisor, publisher, redis, database, inventory, prepared)
+        vitals = Vitals(redis, lasting=settings.production)
+        http = OperatorHttp(supervisor, publisher, vitals, database, inventory, prepared)
         async with background_tasks() as publishing, background_tasks() as working:
             publishing.start(publisher.run(), "publisher")
             publishing.start(_beat(Heartbeat(redis, process_id), prepared), "heartbeat")
             pings = PingResponder(redis, process_id, publisher.tell_everything_again)
             working.start(pings.run(), "ping responder")
+            durability = DurabilityWatch(redis, required=settings.production)
+            working.start(durability.run(), "redis durability")
             working.start(_serve(http, listener), "operator http")
             working.start(
                 watch_routes(services.routes, supervisor, settings.proxy_follow_s), "route watch"

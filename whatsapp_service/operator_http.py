@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shared.bus.connection import BusError
 from shared.bus.publisher import Publisher
+from shared.bus.vitals import Vitals
 from shared.db import Pool, measure_latency_ms
 from shared.inventory import Inventory
 from shared.phone import mask_phone
@@ -32,14 +32,14 @@ class OperatorHttp:
         self,
         supervisor: Supervisor,
         publisher: Publisher,
-        redis: Redis,
+        vitals: Vitals,
         database: Pool,
         inventory: Inventory,
         store_prepared: asyncio.Event,
     ) -> None:
         self._supervisor = supervisor
         self._publisher = publisher
-        self._redis = redis
+        self._vitals = vitals
         self._database = database
         self._inventory = inventory
         self._store_prepared = store_prepared
@@ -51,20 +51,28 @@ class OperatorHttp:
     async def _health(self, _request: Request) -> JSONResponse:
         """200 ``ok``; 503 ``error`` while Redis or Postgres is away. Numbers are masked.
 
-        ``starting`` until the library's tables are there: no command is taken before.
+        ``starting`` until the library's tables are there: no command is taken before. 200
+        ``warning`` when Redis would forget what it must not: starting again would not help.
         """
-        redis_ok, latency_ms = await asyncio.gather(
-            self._redis_answers(), measure_latency_ms(self._database, CHECK_S)
+        redis_ms, latency_ms, durability = await asyncio.gather(
+            self._vitals.latency_ms(CHECK_S),
+            measure_latency_ms(self._database, CHECK_S),
+            self._vitals.durability(),
         )
+        redis_ok = redis_ms is not None
         healthy = redis_ok and latency_ms is not None
         prepared = self._store_prepared.is_set()
+        forgets = self._vitals.forgets(durability)
+        well = ("warning" if forgets else "ok") if prepared else "starting"
         body = {
-            "status": ("ok" if prepared else "starting") if healthy else "error",
+            "status": well if healthy else "error",
             "service": "whatsapp-service",
             "timestamp": datetime.now(UTC).isoformat(),
             "uptime": round(time.monotonic() - self._started, 1),
             "checks": {
                 "redis": "ok" if redis_ok else "error",
+                "redisAppendOnly": durability.append_only,
+                "redisAppendFsync": durability.fsync,
                 "database": "ok" if latency_ms is not None else "error",
                 "credentialStore": "ok" if prepared else "not prepared",
                 "eventsWaiting": self._publisher.waiting,
@@ -75,13 +83,6 @@ class OperatorHttp:
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(self._inventory.exposition(), media_type=CONTENT_TYPE_LATEST)
-
-    async def _redis_answers(self) -> bool:
-        try:
-            async with asyncio.timeout(CHECK_S):
-                return bool(await self._redis.ping())
-        except (BusError, TimeoutError, OSError):
-            return False
 
 
 def take_inventory(

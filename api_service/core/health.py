@@ -52,11 +52,16 @@ def worst(checks: list[Check]) -> Health:
 class HealthChecks:
     """``redis`` and ``database`` decide about ``error``; the rest can only warn.
 
-    The WhatsApp process being away is a warning here: starting this process again would not help.
+    The WhatsApp process being away is a warning here, and so is a Redis that would forget what it
+    must not: starting this process again would not help.
     """
 
     def __init__(
-        self, vitals: Vitals, round_trips: RoundTrips, database: Pool, activity: Activity
+        self,
+        vitals: Vitals,
+        round_trips: RoundTrips,
+        database: Pool,
+        activity: Activity,
     ) -> None:
         self._vitals = vitals
         self._round_trips = round_trips
@@ -77,7 +82,18 @@ class HealthChecks:
         }
 
     async def redis(self) -> Check:
-        return _reachable(await self._vitals.latency_ms(CHECK_S))
+        """``appendOnly``, ``appendFsync``: as Redis says, or unknown where it does not."""
+        latency_ms, durability = await asyncio.gather(
+            self._vitals.latency_ms(CHECK_S), self._vitals.durability()
+        )
+        answer = _reachable(latency_ms)
+        detail = {
+            **answer.detail,
+            "appendOnly": durability.append_only.value,
+            "appendFsync": durability.fsync,
+        }
+        forgets = self._vitals.forgets(durability)
+        return Check(Health.WARNING if forgets else answer.status, detail)
 
     async def database(self) -> Check:
         return _reachable(await measure_latency_ms(self._database, CHECK_S))

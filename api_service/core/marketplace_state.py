@@ -20,6 +20,7 @@ from api_service.store.marketplace_figures import (
 )
 from api_service.store.webhooks import WebhookFigures, webhook_figures
 from shared.bus.connection import BusError
+from shared.bus.durability import ADVICE
 from shared.db import DatabaseError, Pool, within
 
 SLOW_DATABASE_MS: Final = 1_000
@@ -42,6 +43,7 @@ class MarketplaceState:
         return [
             *_of_latency("the database", self.database, SLOW_DATABASE_MS),
             *_of_latency("Redis", self.redis, SLOW_REDIS_MS),
+            *([f"Redis forgets: {ADVICE}"] if self.redis.status is Health.WARNING else []),
             *(
                 f"the {_SPOKEN.get(name, name)} breaker is not closed"
                 for name, state in self.breakers.items()

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api_service.core.health import Health
+from shared.bus.durability import Known
 
 
 class PubsubAsked(BaseModel):
@@ -19,6 +20,13 @@ class ReachableCheck(BaseModel):
     status: Health
     connected: bool
     latencyMs: float | None  # noqa: N815 - names on the wire
+
+
+class RedisCheck(ReachableCheck):
+    """Whether Redis keeps what it was told when it is killed, in its own words."""
+
+    appendOnly: Known  # noqa: N815
+    appendFsync: str  # noqa: N815
 
 
 class WhatsAppCheck(BaseModel):
@@ -45,7 +53,7 @@ class ActivityCheck(BaseModel):
 
 
 class OverallChecks(BaseModel):
-    redis: ReachableCheck
+    redis: RedisCheck
     database: ReachableCheck
     whatsapp: WhatsAppCheck
     queue: QueueCheck

@@ -68,6 +68,7 @@ class MarketplaceHealth:
                 "database_latency_ms": state.database.detail["latencyMs"],
                 "redis_connected": state.redis.detail["connected"],
                 "redis_latency_ms": state.redis.detail["latencyMs"],
+                "redis_append_only": state.redis.detail["appendOnly"],
             },
             "pools": self._pools(),
             "circuitBreakers": {

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from api_service.core.health import Health
+from shared.bus.durability import Known
 
 
 class Dependencies(BaseModel):
@@ -17,6 +18,7 @@ class Services(BaseModel):
     database_latency_ms: float | None
     redis_connected: bool
     redis_latency_ms: float | None
+    redis_append_only: Known
 
 
 class RedisPool(BaseModel):

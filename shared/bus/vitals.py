@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.bus import keys
+from shared.bus.durability import UNKNOWN, Durability, Known, ask_durability
 
 _STATE: Final = "db.client.connection.state"
 
@@ -23,8 +24,11 @@ class CommandDepth:
 
 
 class Vitals:
-    def __init__(self, redis: Redis) -> None:
+    """``lasting``: whether Redis must keep what it is told when it is killed, as in production."""
+
+    def __init__(self, redis: Redis, *, lasting: bool) -> None:
         self._redis = redis
+        self._lasting = lasting
 
     async def latency_ms(self, timeout_s: float = 2.0) -> float | None:
         """Time of one PING, None when Redis does not answer in time."""
@@ -35,6 +39,16 @@ class Vitals:
         except (RedisError, OSError, TimeoutError):
             return None
         return (time.perf_counter() - started) * 1000
+
+    async def durability(self) -> Durability:
+        """All of it unknown when Redis does not answer in time."""
+        try:
+            return await ask_durability(self._redis)
+        except (RedisError, OSError, TimeoutError):
+            return UNKNOWN
+
+    def forgets(self, durability: Durability) -> bool:
+        return self._lasting and durability.sufficient is Known.NO
 
     def connections_in_use(self) -> int:
         return sum(

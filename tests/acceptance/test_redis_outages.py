@@ -1,16 +1,19 @@
 """Redis killed under both processes, with and without its data."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import httpx2
 import psutil
 import pytest
 
 from sandbox.services.ports import free_port
 from sandbox.services.valkey import ValkeySetup
+from shared.bus.connection import connect_redis
 from tests.acceptance.conftest import WhatsApp
+from tests.support.api import HEALTH_TOKEN, JWT_SECRET, PARTNER_TOKEN
 from tests.support.api_process import ApiProcess
 from tests.support.linking_steps import Owner, owners_of
 from tests.support.own_servers import OwnServer, forget_data, own_valkey
@@ -21,6 +24,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.timeout(240)
 
 HEALTHY_S = 5.0
+DETAILS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}
 
 
 @dataclass
@@ -102,6 +106,56 @@ async def test_a_stop_while_redis_does_not_answer_is_bounded(
     finally:
         server.resume()
     assert "stop_cut_short" in [line["event"] for line in process.log_events()]
+
+
+async def test_in_production_a_redis_that_forgets_is_said(
+    own_redis: OwnRedis, database_url: str, start_process: Starter
+) -> None:
+    """As soon as it is put right, all is well again, without a restart."""
+    environment = {
+        "ENVIRONMENT": "production",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": own_redis.setup.url(),
+        "JWT_SECRET": JWT_SECRET,
+        "YCLIENTS_PARTNER_TOKEN": PARTNER_TOKEN,
+        "PUBLIC_URL": "https://connect.example.com",
+        "YCLIENTS_URL": "https://127.0.0.1:9",
+        "HEALTH_CHECK_TOKEN": HEALTH_TOKEN,
+        "API_PORT": str(free_port()),
+        "WHATSAPP_PORT": str(free_port()),
+    }
+    async with connect_redis(own_redis.setup.url()) as redis, httpx2.AsyncClient() as http:
+        await redis.config_set("appendonly", "no")
+        api = start_process("api_service", environment)
+        whatsapp = start_process("whatsapp_service", environment)
+        api_url = f"http://127.0.0.1:{environment['API_PORT']}"
+        whatsapp_url = f"http://127.0.0.1:{environment['WHATSAPP_PORT']}"
+        api.wait_healthy(f"{api_url}/health")
+        whatsapp.wait_healthy(f"{whatsapp_url}/health")
+
+        async def told() -> tuple[str, str, str]:
+            overall = (await http.get(f"{api_url}/health")).json()
+            sessions = (await http.get(f"{whatsapp_url}/health")).json()
+            check = overall["checks"]["redis"]
+            return check["status"], check["appendOnly"], sessions["status"]
+
+        async def warnings() -> list[str]:
+            body = (await http.get(f"{api_url}/marketplace/health", headers=DETAILS)).json()
+            return [it for it in body["warnings"] if it.startswith("Redis forgets")]
+
+        assert await told() == ("warning", "no", "warning")
+        assert len(await warnings()) == 1
+        for process in (api, whatsapp):
+            [line] = [it for it in process.log_events() if it["event"] == "redis_forgets"]
+            assert line["level"] == "error"
+            assert "appendonly yes" in line["advice"]
+        await redis.config_set("appendonly", "yes")
+        await wait_until(lambda: _is(told, ("ok", "yes", "ok")), 10)
+        assert await warnings() == []
+
+
+async def _is(ask: Callable[[], Awaitable[object]], expected: object) -> bool:
+    return await ask() == expected
 
 
 def _statuses(owner: Owner) -> list[dict[str, str]]:
