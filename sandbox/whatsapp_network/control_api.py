@@ -164,7 +164,7 @@ class ControlApi:
         number, device = request.path_params["number"], request.path_params["device"]
         self._network.companion(number, device)
         if connection := self._network.online(number, device):
-            self._network.journal.note("replaced", number, device)
+            self._network.journal.note_replaced(number, device)
             await connection.end_stream_error([Node("conflict", {"type": "replaced"})])
         return Response(status_code=HTTPStatus.NO_CONTENT)
 

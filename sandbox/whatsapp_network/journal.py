@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from sandbox.whatsapp_network.account import now_ms
 from sandbox.whatsapp_network.node import Node
 
-EVENTS_MAX: Final = 500
+EVENTS_MAX: Final = 5_000
 UNKNOWN_MAX: Final = 200
 
 
@@ -33,13 +33,14 @@ class UnknownStanza(BaseModel):
 class Stats(BaseModel):
     """Counts since the start or the last reset; the last two are as of now.
 
-    `logins_by_device` has keys like `79990000001:1`.
+    `logins_by_device` and `replaced_by_device` have keys like `79990000001:1`.
     """
 
     handshakes: int
     logins: int
     logins_by_device: dict[str, int]
     replaced: int
+    replaced_by_device: dict[str, int]
     pairings: int
     refused: int
     unknown_stanzas: int
@@ -54,6 +55,7 @@ class Journal:
         self._events: deque[Event] = deque(maxlen=EVENTS_MAX)
         self.counts: Counter[str] = Counter()
         self.logins: Counter[str] = Counter()
+        self.replaced: Counter[str] = Counter()
         self.unknown: deque[UnknownStanza] = deque(maxlen=UNKNOWN_MAX)
 
     def note(
@@ -77,6 +79,11 @@ class Journal:
         self.logins[f"{number}:{device}"] += 1
         self.note("login", number, device)
 
+    def note_replaced(self, number: str, device: int) -> None:
+        """Another login under a device's name has ended the connection that it had."""
+        self.replaced[f"{number}:{device}"] += 1
+        self.note("replaced", number, device)
+
     def note_unknown(self, node: Node | None, reason: str) -> None:
         self.unknown.append(UnknownStanza(reason=reason, xml=node.xml() if node else ""))
         self.note("unknown_stanza", detail=reason)
@@ -87,4 +94,5 @@ class Journal:
     def reset_counters(self) -> None:
         self.counts.clear()
         self.logins.clear()
+        self.replaced.clear()
         self.unknown.clear()

@@ -77,7 +77,7 @@ def _take_place(connection: "Connection", account: Account, companion: Companion
     network = connection.network
     previous = network.set_online(account.number, companion.device, connection)
     if previous is not None:
-        network.journal.note("replaced", account.number, companion.device)
+        network.journal.note_replaced(account.number, companion.device)
         previous.spawn(
             previous.end_stream_error([Node("conflict", {"type": "replaced"})]), "replaced"
         )

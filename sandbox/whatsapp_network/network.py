@@ -120,6 +120,7 @@ class Network:
             logins=counts["login"],
             logins_by_device=dict(self.journal.logins),
             replaced=counts["replaced"],
+            replaced_by_device=dict(self.journal.replaced),
             pairings=counts["linked"],
             refused=counts["refused"],
             unknown_stanzas=counts["unknown_stanza"],

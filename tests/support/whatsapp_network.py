@@ -25,7 +25,7 @@ class NetworkProcess:
     """`stop` and `start` keep phones, links, ports and root key, as a restart of the demo does."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._log_path = folder / "network.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.ready: dict[str, Any] = {}
@@ -33,7 +33,7 @@ class NetworkProcess:
     def start(self) -> None:
         """Return when both ports listen and the client library is there."""
         command = [sys.executable, "-m", "sandbox.whatsapp_network"]
-        folders = [f"--data-dir={self._folder}", f"--client-library={self._folder / 'client'}"]
+        folders = [f"--data-dir={self.folder}", f"--client-library={self.folder / 'client'}"]
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
                 [*command, *folders], cwd=ROOT, stdout=subprocess.PIPE, stderr=log
