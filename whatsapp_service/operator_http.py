@@ -77,6 +77,7 @@ class OperatorHttp:
                 "credentialStore": "ok" if prepared else "not prepared",
                 "eventsWaiting": self._publisher.waiting,
             },
+            "restoring": self._supervisor.restoring.describe(),
             "sessions": {session.session_id: _describe(session) for session in self._supervisor},
         }
         return JSONResponse(body, status_code=200 if healthy and prepared else 503)

@@ -18,12 +18,16 @@ from whatsapp_service.proxy_url import ProxyUrl
 _log = structlog.get_logger(__name__)
 
 REGISTRATION_S: Final = 1.5
+ABOUT_ITSELF: Final = 0
+"""The number of a client's first report. The library tells it once, after the last look of the
+connecting client into the shared maps; every event comes later."""
 STOP_S: Final = 6.0
 """The library gives its close 5 s. In a silent proxy it never ends; all others wait meanwhile."""
 NOBODY: Final = b"nobody"
 LOG_OUT_S: Final = 6.0
 
 Deliver = Callable[[GatewayEvent], None]
+Report = Callable[[int, int, int, int], None]
 
 
 class LogOutFailedError(Exception):
@@ -87,11 +91,16 @@ class LinkedClient:
         self._client = library.client(gateway.store_url, jid=jid, props=props)
         self._client._stop_finalizer.detach()  # noqa: SLF001 - it would stop a namesake
         self._client.uuid = name.encode()
+        self._client.event.execute = self._watch_registration(self._client.event.execute)
         for event_name, convert in CONVERSIONS.items():
             self._client.event(getattr(library.events, event_name))(self._handler(convert))
 
     async def open(self) -> None:
-        """Start connecting; what comes of it arrives as events."""
+        """Start connecting; what comes of it arrives as events.
+
+        Others wait only until the socket is up and the Go side has registered the client; logging
+        in goes on beside them.
+        """
         library = self._gateway.library
         async with self._gateway.changes:
             # Without settings Go would take a proxy from the environment.
@@ -133,6 +142,18 @@ class LinkedClient:
             # Cancelling it calls Go's stop on the event loop, which would hang as this one did.
             self._client.uuid = NOBODY
             task.cancel()
+
+    def _watch_registration(self, execute: Report) -> Report:
+        """Cross from Go's thread here, too: what the client says of itself has no handler."""
+        loop = asyncio.get_running_loop()
+
+        def watch(uuid: int, content: int, size: int, number: int) -> None:
+            execute(uuid, content, size, number)
+            if number == ABOUT_ITSELF:
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                    loop.call_soon_threadsafe(self._registered.set)
+
+        return watch
 
     def _handler(
         self, convert: Callable[[Any], GatewayEvent]

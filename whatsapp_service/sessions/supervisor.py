@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 import structlog
-from prometheus_client import Gauge
 
 from shared.bus.announcement import Announcement
 from shared.bus.connection import BusError
@@ -17,13 +16,13 @@ from shared.messages.commands import Command
 from shared.messages.events import CommandResult
 from shared.messages.snapshot import Snapshot
 from shared.messages.status import Reason, SessionStatus
+from whatsapp_service.sessions.restoring import Restoring
 from whatsapp_service.sessions.session import Services, Session
 from whatsapp_service.sessions.state import LINKED, LINKING, LinkAsked, LinkFailed, State
 from whatsapp_service.store.directory import StoreUnavailableError
 from whatsapp_service.store.sessions import StoredSession
 
 _log = structlog.get_logger(__name__)
-_restoring = Gauge("sessions_restoring", "Linked sessions that are yet to be opened after a start")
 
 RESTORE_WAIT_S: Final = 15.0
 RESTORE_JITTER_S: Final = 0.05
@@ -52,6 +51,7 @@ class Supervisor:
         self._sessions: dict[SessionId, Session] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
         self._stopping = False
+        self.restoring = Restoring()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._sessions.values()))
@@ -96,13 +96,11 @@ class Supervisor:
             await self._restore_all(stored)
 
     async def _restore_all(self, stored: list[StoredSession]) -> None:
-        _log.info("restore_started", sessions=len(stored))
-        _restoring.set(len(stored))
+        self.restoring.expect(len(stored))
         async with asyncio.TaskGroup() as tasks:
             for session in stored:
                 await self._restore_slots.acquire()
                 tasks.create_task(self._restore_one(session), name=f"restore {session.session_id}")
-        _log.info("restore_finished", connected=sum(session.connected for session in self))
 
     async def sweep(self) -> None:
         """Let go of sessions of which only the snapshot is left."""
@@ -199,10 +197,13 @@ class Supervisor:
             session.apply(LinkFailed(Reason.SERVICE_STOPPED))
 
     async def _restore_one(self, stored: StoredSession) -> None:
+        connected = False
         try:
             await asyncio.sleep(random.uniform(0, RESTORE_JITTER_S))  # noqa: S311 - jitter
             if not self._stopping:
-                await self._session(stored.session_id).first_outcome(RESTORE_WAIT_S)
+                session = self._session(stored.session_id)
+                await session.first_outcome(RESTORE_WAIT_S)
+                connected = session.connected
         finally:
-            _restoring.dec()
+            self.restoring.count(connected=connected)
             self._restore_slots.release()
