@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from sandbox.whatsapp_network import login, stanzas
+from sandbox.whatsapp_network import login, silence, stanzas
 from sandbox.whatsapp_network.account import Account, Companion
 from sandbox.whatsapp_network.binary_xml import BinaryXmlError, decode, encode
 from sandbox.whatsapp_network.faults import FaultKind
@@ -50,6 +50,8 @@ class Connection:
         self._replies: dict[str, asyncio.Future[Node]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = False
+        self._newest_fault = network.faults.newest_id
+        self.vanished = False
 
     @property
     def client_static(self) -> bytes:
@@ -59,6 +61,13 @@ class Connection:
     @property
     def number(self) -> str | None:
         return self.account.number if self.account else None
+
+    @property
+    def silenced_by(self) -> FaultKind | None:
+        """What has darkened this line since it was opened, if anything."""
+        device = self.companion.device if self.companion else None
+        fault = self.network.faults.silence(self.number, device, self._newest_fault)
+        return fault.kind if fault else None
 
     def logged_in(self) -> tuple[Account, Companion]:
         """Return who is logged in, for work that is only reached after a login."""
@@ -85,6 +94,8 @@ class Connection:
             await self.network.faults.released(self.number)
             if fault := self.network.faults.active(FaultKind.SLOW, self.number):
                 await asyncio.sleep(fault.delay_s)
+            if silence.unsaid(self, node):
+                return
             await self._send_frame(self._open_channel.seal(encode(node)))
 
     async def request(self, content: Node, **attrs: str) -> Node:
@@ -136,6 +147,13 @@ class Connection:
         self._ending = True
         self._socket.transport.abort()
 
+    def vanish(self) -> None:
+        """Leave the client an open socket with nobody at the other end: nothing more is read."""
+        account, companion = self.logged_in()
+        self.vanished = True
+        self._socket.transport.pause_reading()
+        login.leave(self, account, companion)
+
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run work that ends with this connection at the latest."""
         task = asyncio.create_task(work, name=name)
@@ -185,7 +203,8 @@ class Connection:
             raise ConnectionGoneError from error
 
     async def _receive(self, node: Node) -> None:
-        if not self._ending and not self.network.faults.active(FaultKind.MUTE, self.number):
+        muted = self.network.faults.active(FaultKind.MUTE, self.number)
+        if not self._ending and not muted and not silence.unheard(self, node):
             await stanzas.handle(self, node)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
@@ -198,7 +217,7 @@ class Connection:
     async def _close(self) -> None:
         if self.offer:
             self.network.offers.close(self.offer)
-        if self.account and self.companion:
+        if self.account and self.companion and not self.vanished:
             login.leave(self, self.account, self.companion)
         for reply in self._replies.values():
             if not reply.done():

@@ -16,12 +16,14 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from sandbox.whatsapp_network import silence
 from sandbox.whatsapp_network.account import Companion
 from sandbox.whatsapp_network.errors import Code, NetworkError
 from sandbox.whatsapp_network.faults import FaultSpec
 from sandbox.whatsapp_network.network import Network
 from sandbox.whatsapp_network.node import Node
 from sandbox.whatsapp_network.phone import Phone
+from sandbox.whatsapp_network.phone_signs import give_sign
 from sandbox.whatsapp_network.picture import PICTURE_MAX_BYTES, read_qr
 from sandbox.whatsapp_network.screens import Screens
 from sandbox.whatsapp_network.settings import NetworkSettings
@@ -31,12 +33,14 @@ from sandbox.whatsapp_network.views import (
     ErrorView,
     EventList,
     FaultList,
+    GivenSign,
     NewPhone,
     NewScreen,
     PhoneList,
     Scan,
     ScreenList,
     ScreenView,
+    SignRequest,
     TypedCode,
     UnknownStanzaList,
     view_device,
@@ -102,6 +106,7 @@ class ControlApi:
             Route(f"{phone}/scan", self._scan, methods=["POST"]),
             Route(f"{phone}/scan-picture", self._scan_picture, methods=["POST"]),
             Route(f"{phone}/code", self._type_code, methods=["POST"]),
+            Route(f"{phone}/sign", self._give_sign, methods=["POST"]),
             Route(device, self._unlink, methods=["DELETE"]),
             Route(f"{device}/replace", self._replace, methods=["POST"]),
             Route("/control/screen", self._show_screen, methods=["POST"]),
@@ -155,6 +160,12 @@ class ControlApi:
         phone, typed = self._acting(request), await _body(request, TypedCode)
         return self._linked(request, await phone.type_code(typed.code))
 
+    async def _give_sign(self, request: Request) -> Response:
+        account = self._network.account(request.path_params["number"])
+        wanted = await _body(request, SignRequest)
+        told = await give_sign(self._network, account, wanted.kind, wanted.device)
+        return _json(GivenSign(devices=told))
+
     async def _unlink(self, request: Request) -> Response:
         await self._acting(request).unlink(request.path_params["device"])
         return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -186,16 +197,19 @@ class ControlApi:
 
     async def _add_fault(self, request: Request) -> Response:
         fault = self._network.faults.add(await _body(request, FaultSpec))
-        self._network.journal.note("fault_on", fault.number, detail=fault.kind)
+        silence.take_effect(self._network)
+        self._network.journal.note("fault_on", fault.number, fault.device, detail=fault.kind)
         return _json(fault, HTTPStatus.CREATED)
 
     async def _remove_fault(self, request: Request) -> Response:
         self._network.faults.remove(request.path_params["fault"])
+        silence.take_effect(self._network)
         self._network.journal.note("fault_off")
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def _clear_faults(self, _request: Request) -> Response:
         self._network.faults.clear()
+        silence.take_effect(self._network)
         self._network.journal.note("fault_off")
         return Response(status_code=HTTPStatus.NO_CONTENT)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from sandbox.whatsapp_network.faults import Fault, FaultKind
 from sandbox.whatsapp_network.journal import Event, Stats, UnknownStanza
+from sandbox.whatsapp_network.phone_signs import Sign
 from sandbox.whatsapp_network.settings import NetworkSettings
 from sandbox.whatsapp_network.views import (
     DeviceView,
@@ -17,6 +18,7 @@ from sandbox.whatsapp_network.views import (
     ErrorView,
     EventList,
     FaultList,
+    GivenSign,
     PhoneList,
     PhoneView,
     ScreenList,
@@ -91,6 +93,13 @@ class ControlClient:
     async def type_code(self, number: str, code: str) -> DeviceView:
         body = {"code": code}
         return await self._call(DeviceView, "POST", f"/control/phones/{number}/code", body)
+
+    async def give_sign(
+        self, number: str, kind: Sign = Sign.READ, device: int | None = None
+    ) -> int:
+        """Have the phone show that it is in use; return how many devices were told."""
+        body = {"kind": kind, "device": device}
+        return (await self._call(GivenSign, "POST", f"/control/phones/{number}/sign", body)).devices
 
     async def unlink(self, number: str, device: int) -> None:
         await self._do("DELETE", f"/control/phones/{number}/devices/{device}")

@@ -15,6 +15,9 @@ class FaultKind(StrEnum):
 
     `HELD`: what the network says waits until the fault is cleared, so that time stands still at
     a step, such as a login that is not answered yet.
+
+    `SWALLOWED`, `PINGS_ONLY`, `GONE` meet the connections that are open when they are switched on,
+    and no later one: a line that has gone dark while the network is well (`silence.py`).
     """
 
     REFUSED = "refused"
@@ -25,16 +28,27 @@ class FaultKind(StrEnum):
     SLOW = "slow"
     HELD = "held"
     MUTE = "mute"
+    SWALLOWED = "swallowed"
+    PINGS_ONLY = "pings_only"
+    GONE = "gone"
     UNREACHABLE = "unreachable"
 
 
-LASTING = frozenset({FaultKind.SLOW, FaultKind.HELD, FaultKind.MUTE, FaultKind.UNREACHABLE})
+SILENT_LINES = frozenset({FaultKind.SWALLOWED, FaultKind.PINGS_ONLY, FaultKind.GONE})
+LASTING = SILENT_LINES | {
+    FaultKind.SLOW,
+    FaultKind.HELD,
+    FaultKind.MUTE,
+    FaultKind.UNREACHABLE,
+}
 AT_LOGIN = frozenset({FaultKind.REFUSED, FaultKind.BANNED, FaultKind.OUTDATED, FaultKind.DROPPED})
 REFUSAL_REASONS = frozenset({401, 403, 406, 409, 500, 503})
 
 
 class FaultSpec(BaseModel):
     """A fault as asked for: for one number or for everybody, `times` times or until cleared.
+
+    A line goes dark for one `device` of a number, or for all.
 
     A client that is not linked yet has no number: only a fault for everybody meets it.
     """
@@ -43,6 +57,7 @@ class FaultSpec(BaseModel):
 
     kind: FaultKind
     number: Annotated[str, Field(pattern=r"^\d{10,15}$")] | None = None
+    device: Annotated[int, Field(ge=1)] | None = None
     times: Annotated[int, Field(ge=1)] | None = None
     reason: int = 503
     expire_s: Annotated[int, Field(ge=0)] = 3600
@@ -54,6 +69,8 @@ class FaultSpec(BaseModel):
             raise ValueError(f"reason is one of {sorted(REFUSAL_REASONS)}")
         if self.kind in LASTING and self.times is not None:
             raise ValueError(f"{self.kind} lasts until it is cleared")
+        if self.device is not None and (self.kind not in SILENT_LINES or self.number is None):
+            raise ValueError("device belongs to a number, and to a line that goes dark")
         if self.kind is FaultKind.UNREACHABLE and self.number is not None:
             raise ValueError("unreachable is for everybody")
         return self
@@ -68,11 +85,13 @@ class Faults:
 
     def __init__(self) -> None:
         self._ids = count(1)
+        self.newest_id = 0
         self._faults: dict[int, Fault] = {}
         self._fewer = asyncio.Event()
 
     def add(self, spec: FaultSpec) -> Fault:
-        fault = Fault(id=next(self._ids), **spec.model_dump())
+        self.newest_id = next(self._ids)
+        fault = Fault(id=self.newest_id, **spec.model_dump())
         self._faults[fault.id] = fault
         return fault
 
@@ -100,6 +119,19 @@ class Faults:
     def active(self, kind: FaultKind, number: str | None) -> Fault | None:
         """Return a lasting fault that concerns this number."""
         return next((fault for fault in self._meeting(number) if fault.kind is kind), None)
+
+    def silence(self, number: str | None, device: int | None, newer_than: int) -> Fault | None:
+        """Return what has darkened a line that was open when fault `newer_than` was the newest."""
+        return next(
+            (
+                fault
+                for fault in self._meeting(number)
+                if fault.kind in SILENT_LINES
+                and fault.id > newer_than
+                and fault.device in (None, device)
+            ),
+            None,
+        )
 
     def take(self, kinds: frozenset[FaultKind], number: str | None) -> Fault | None:
         """Return the first fault of these kinds for this number and use it up once."""

@@ -8,6 +8,7 @@ from sandbox.whatsapp_network.account import Account, Companion
 from sandbox.whatsapp_network.faults import Fault
 from sandbox.whatsapp_network.journal import Event, UnknownStanza
 from sandbox.whatsapp_network.network import Network
+from sandbox.whatsapp_network.phone_signs import Sign
 
 Number = Annotated[str, Field(pattern=r"^[1-9]\d{9,14}$")]
 
@@ -44,6 +45,13 @@ class DropRequest(Body):
     """Without a number every connection is dropped."""
 
     number: Number | None = None
+
+
+class SignRequest(Body):
+    """Without a device all of them are told."""
+
+    kind: Sign = Sign.READ
+    device: Annotated[int, Field(ge=1)] | None = None
 
 
 class ScreenView(BaseModel):
@@ -91,6 +99,12 @@ class UnknownStanzaList(BaseModel):
 
 class Dropped(BaseModel):
     dropped: int
+
+
+class GivenSign(BaseModel):
+    """How many devices were there to hear it."""
+
+    devices: int
 
 
 class ErrorView(BaseModel):

@@ -29,6 +29,7 @@ export const api = {
   scanPicture: async (number, file) =>
     answer(await fetch(`${phonePath(number)}/scan-picture`, { method: "POST", body: file })),
   typeCode: (number, code) => call("POST", `${phonePath(number)}/code`, { code }),
+  giveSign: (number, kind) => call("POST", `${phonePath(number)}/sign`, { kind }),
   unlink: (number, device) => call("DELETE", `${phonePath(number)}/devices/${device}`),
   screens: async () => (await call("GET", "/control/screen")).screens,
   faults: async () => (await call("GET", "/control/faults")).faults,

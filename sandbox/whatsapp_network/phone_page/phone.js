@@ -6,6 +6,7 @@ import { FAULTS } from "./texts.js";
 
 const POLL_MS = 1000;
 const NUMBER = /^[1-9]\d{9,14}$/;
+const SIGNS = ["read", "wrote"];
 const $ = (id) => document.getElementById(id);
 
 let chosen = location.hash.slice(1) || null;
@@ -65,6 +66,8 @@ async function refresh() {
   );
   drawFaults($("faults"), faults, (id) => attempt(() => api.removeFault(id)));
   drawScreen($("screen"), screens);
+  const listened = phone?.devices.some(({ online }) => online) ?? false;
+  for (const sign of SIGNS) $(sign).disabled = !listened;
   $("scan").disabled = !phone || screens.length === 0;
   if (phones.length === 0) $("new-phone").open = true;
   // Two refreshes may overlap and bring the same events.
@@ -126,6 +129,11 @@ onSubmit("text-form", () =>
     return device;
   }, linked),
 );
+for (const sign of SIGNS) {
+  $(sign).addEventListener("click", () =>
+    attempt(() => api.giveSign(chosen, sign), ({ devices }) => `Узнали устройств: ${devices}`),
+  );
+}
 $("picture").addEventListener("change", () => {
   const [file] = $("picture").files;
   if (!file) return;

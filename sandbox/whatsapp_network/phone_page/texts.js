@@ -12,6 +12,7 @@ export const EVENTS = {
   left: "Устройство отключилось",
   linked: "Устройство привязано",
   login: "Устройство вошло",
+  phone_sign: "Телефоном пользуются",
   phone_created: "Телефон создан",
   qr_run_out: "Все QR-коды истекли",
   refused: "Вход отклонён",
@@ -31,6 +32,9 @@ export const FAULTS = {
   badPairing: { text: "Привязка с испорченной подписью", body: { kind: "bad_pairing" } },
   slow: { text: "Медленная сеть", body: { kind: "slow", delay_s: 1 }, lasting: true },
   mute: { text: "Сервер молчит", body: { kind: "mute" }, lasting: true },
+  swallowed: { text: "Линия глуха: всё уходит в пустоту", body: { kind: "swallowed" }, lasting: true },
+  pingsOnly: { text: "Линия отвечает только на пинги", body: { kind: "pings_only" }, lasting: true },
+  gone: { text: "На том конце линии никого", body: { kind: "gone" }, lasting: true },
   unreachable: {
     text: "Сеть недоступна",
     body: { kind: "unreachable" },

@@ -67,6 +67,9 @@ def test_lasting_fault_is_active_until_it_is_removed(faults: Faults) -> None:
         {"kind": "unreachable", "number": ONE},
         {"kind": "dropped", "times": 0},
         {"kind": "dropped", "number": "+7 999"},
+        {"kind": "gone", "times": 1},
+        {"kind": "gone", "device": 1},
+        {"kind": "mute", "number": ONE, "device": 1},
         {"kind": "eclipse"},
         {"kind": "dropped", "colour": "red"},
     ],
@@ -74,3 +77,13 @@ def test_lasting_fault_is_active_until_it_is_removed(faults: Faults) -> None:
 def test_senseless_fault_is_refused(spec: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         FaultSpec.model_validate(spec)
+
+
+def test_a_line_that_was_opened_later_is_not_dark(faults: Faults) -> None:
+    earlier = faults.newest_id
+    fault = faults.add(FaultSpec(kind=FaultKind.GONE, number=ONE, device=2))
+
+    assert faults.silence(ONE, 2, earlier) == fault
+    assert faults.silence(ONE, 1, earlier) is None
+    assert faults.silence(OTHER, 2, earlier) is None
+    assert faults.silence(ONE, 2, faults.newest_id) is None
