@@ -9,6 +9,8 @@ from whatsapp_service.gateway.proxy_faults import ProxyFault
 LOGGED_OUT_CODES: Final = frozenset({401, 403, 406})
 """ConnectFailure reasons that whatsmeow turns into LoggedOut."""
 
+PHONE_DEVICE: Final = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -28,6 +30,13 @@ class StreamFailed:
 @dataclass(frozen=True, slots=True)
 class KeepAliveLost:
     """Pings go unanswered; the socket may be dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message or a receipt came in. ``from_phone``: the salon's own phone has sent it."""
+
+    from_phone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,7 @@ GatewayEvent = (
     | SocketLost
     | StreamFailed
     | KeepAliveLost
+    | Heard
     | LoggedOut
     | Replaced
     | Banned
@@ -81,12 +91,24 @@ GatewayEvent = (
     | OpenFailed
 )
 
+
+def _heard(source: Any) -> Heard:
+    """The phone is device 0 of its account; its other devices have numbers.
+
+    What it sends to its companions alone (keys, history, settings), what it writes in chats and the
+    receipts for what is read on it all carry its address.
+    """
+    return Heard(from_phone=bool(source.IsFromMe) and source.Sender.Device == PHONE_DEVICE)
+
+
 CONVERSIONS: Final[dict[str, Callable[[Any], GatewayEvent]]] = {
     "ConnectedEv": lambda _: Opened(),
     "DisconnectedEv": lambda _: SocketLost(),
     "StreamErrorEv": lambda event: StreamFailed(str(event.Code)[:20]),
     "KeepAliveTimeoutEv": lambda _: KeepAliveLost(),
     "KeepAliveRestoredEv": lambda _: Opened(),
+    "MessageEv": lambda event: _heard(event.Info.MessageSource),
+    "ReceiptEv": lambda event: _heard(event.MessageSource),
     "LoggedOutEv": lambda event: LoggedOut(on_connect=bool(event.OnConnect)),
     "StreamReplacedEv": lambda _: Replaced(),
     "TemporaryBanEv": lambda event: Banned(expires_in_s=int(event.Expire)),

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from shared.company_id import SessionId
+from whatsapp_service.gateway.client_maps import ClientMaps
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.events import CONVERSIONS, GatewayEvent, OpenFailed
 from whatsapp_service.gateway.library import Library
@@ -22,12 +24,31 @@ ABOUT_ITSELF: Final = 0
 """The number of a client's first report. The library tells it once, after the last look of the
 connecting client into the shared maps; every event comes later."""
 STOP_S: Final = 6.0
-"""The library gives its close 5 s. In a silent proxy it never ends; all others wait meanwhile."""
+"""The library waits 5 s for the other end to close, too. In a silent proxy it never ends."""
+DEPARTURE_S: Final = 600.0
+"""For a close that hangs: so long it is waited for before its client is left in the library."""
+DIAGNOSIS_S: Final = 2.0
+TURN_S: Final = 60.0
+"""For a turn at the library while many connections are opened."""
 NOBODY: Final = b"nobody"
 LOG_OUT_S: Final = 6.0
 
+T = TypeVar("T")
 Deliver = Callable[[GatewayEvent], None]
 Report = Callable[[int, int, int, int], None]
+
+
+_ANSWERED: Final = "info query returned"
+"""How the library's error begins when WhatsApp has answered, though it refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineReport:
+    """What a round trip has shown; the other two are what the library believes."""
+
+    answered: bool
+    connected: bool = True
+    logged_in: bool = True
 
 
 class LogOutFailedError(Exception):
@@ -37,16 +58,16 @@ class LogOutFailedError(Exception):
 class Gateway:
     """Opens clients.
 
-    The Go side keeps them in plain maps, so calls that change the maps go one at a time: two at
-    once kill the process ("concurrent map writes").
+    Every call of theirs goes by ``maps``, which keeps the library from killing the process.
     """
 
     def __init__(self, library: Library, store_url: str, device_name: str) -> None:
         self.library = library
         self.store_url = store_url
         self.device_name = device_name
-        self.changes = asyncio.Lock()
+        self.maps = ClientMaps()
         self._numbers = itertools.count(1)
+        self._departures: set[asyncio.Task[None]] = set()
 
     def client_for(
         self, session_id: SessionId, device: DeviceJid, route: ProxyUrl | None, deliver: Deliver
@@ -56,6 +77,12 @@ class Gateway:
         All connections of the client go through ``route``, reconnections too; None is directly.
         """
         return LinkedClient(self, f"{session_id}#{next(self._numbers)}", device, route, deliver)
+
+    def see_off(self, departure: Coroutine[Any, Any, None]) -> None:
+        """Own what is left to do for a client whose close hangs; it has an end of its own."""
+        task = asyncio.create_task(departure, name="client departure")
+        self._departures.add(task)
+        task.add_done_callback(self._departures.discard)
 
 
 class LinkedClient:
@@ -102,7 +129,7 @@ class LinkedClient:
         in goes on beside them.
         """
         library = self._gateway.library
-        async with self._gateway.changes:
+        async with self._gateway.maps.changing():
             # Without settings Go would take a proxy from the environment.
             settings = library.proxy_settings(self.route.for_library if self.route else "")
             task: asyncio.Task[None] = await self._client.connect(settings)
@@ -117,28 +144,59 @@ class LinkedClient:
         The client must be open, and is to be closed afterwards. Raises LogOutFailedError.
         """
         try:
-            async with self._gateway.changes, asyncio.timeout(LOG_OUT_S):
-                await self._client.logout()
+            await self._call(self._client.logout, LOG_OUT_S)
         except Exception as error:
             raise LogOutFailedError(type(error).__name__) from error
 
+    async def prove_line(self, answer_s: float) -> LineReport:
+        """Ask WhatsApp something and wait so long for the answer. Raises TimeoutError for no turn.
+
+        The question is the one that follows every login: that this device is active. It changes
+        nothing and costs one small stanza each way. In Go it goes on for 75 s when nobody answers,
+        or until the client is closed.
+        """
+        try:
+            await self._call(lambda: self._client.set_passive(False), answer_s)
+        except Exception as error:  # noqa: BLE001 - the library raises its own and Go's
+            if str(error).startswith(_ANSWERED):
+                return LineReport(answered=True)
+        else:
+            return LineReport(answered=True)
+        try:
+            connected = await self._call(lambda: self._client.is_connected, DIAGNOSIS_S)
+            logged_in = await self._call(lambda: self._client.is_logged_in, DIAGNOSIS_S)
+        except TimeoutError:
+            return LineReport(answered=False, connected=False, logged_in=False)
+        return LineReport(answered=False, connected=connected, logged_in=logged_in)
+
     async def close(self) -> None:
-        """Disconnect and let the Go side forget the client. Idempotent."""
+        """Disconnect and let the Go side forget the client. Idempotent.
+
+        A line that has gone dark is waited for without keeping others from theirs.
+        """
         if self._closing:
             return
         self._closing = True
         task = self._client.connect_task
         if task is None:
             return
-        patience_s = STOP_S
-        async with self._gateway.changes:
-            try:
-                await asyncio.wait_for(self._client.stop(), STOP_S)
-            except TimeoutError:
-                patience_s = 0
-        done, _ = await asyncio.wait({task}, timeout=patience_s)
-        if not done:
+        disconnecting = await self._gateway.maps.call(self._client.disconnect)
+        await asyncio.wait({disconnecting}, timeout=STOP_S)
+        if not disconnecting.done() or not await self._forget(task):
             _log.warning("gateway_call_left_open")
+            self._gateway.see_off(self._depart(disconnecting, task))
+
+    async def _forget(self, task: asyncio.Task[None]) -> bool:
+        """Nothing is connected any more: the library drops the client, and its call ends."""
+        async with self._gateway.maps.changing():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._client.stop(), STOP_S)
+        done, _ = await asyncio.wait({task}, timeout=STOP_S)
+        return bool(done)
+
+    async def _depart(self, disconnecting: asyncio.Future[None], task: asyncio.Task[None]) -> None:
+        await asyncio.wait({disconnecting}, timeout=DEPARTURE_S)
+        if not disconnecting.done() or not await self._forget(task):
             # Cancelling it calls Go's stop on the event loop, which would hang as this one did.
             self._client.uuid = NOBODY
             task.cancel()
@@ -154,6 +212,13 @@ class LinkedClient:
                     loop.call_soon_threadsafe(self._registered.set)
 
         return watch
+
+    async def _call(self, call: Callable[[], Awaitable[T]], timeout_s: float) -> T:
+        """Raises TimeoutError; the time begins when the library has been called."""
+        async with asyncio.timeout(TURN_S):
+            future = await self._gateway.maps.call(call)
+        async with asyncio.timeout(timeout_s):
+            return await future
 
     def _handler(
         self, convert: Callable[[Any], GatewayEvent]
