@@ -26,6 +26,7 @@ from whatsapp_service.gateway.library import load_library, require_genuine_libra
 from whatsapp_service.gateway.linked_client import Gateway
 from whatsapp_service.operator_http import OperatorHttp, take_inventory
 from whatsapp_service.sessions.half_links import HalfLinks
+from whatsapp_service.sessions.line_watch import LineWatch, WatchTimes
 from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.route_watch import watch_routes
 from whatsapp_service.sessions.routes import Routes
@@ -83,6 +84,8 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
             working.start(
                 watch_routes(services.routes, supervisor, settings.proxy_follow_s), "route watch"
             )
+            times = WatchTimes(settings.line_check_s, settings.line_answer_s)
+            working.start(LineWatch(supervisor, times).run(), "line watch")
             consumer = CommandConsumer(redis, process_id, supervisor.handle, supervisor.refuse)
             preparation = prepare_store(pool, credentials, settings.store_schema_url)
             working.start(_work(supervisor, pool, consumer, preparation, prepared), "sessions")

@@ -18,6 +18,7 @@ from shared.bus.vitals import Vitals
 from shared.db import Pool, measure_latency_ms
 from shared.inventory import Inventory
 from shared.phone import mask_phone
+from whatsapp_service.sessions.line_figures import count_lines, describe_line, iso
 from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.session import Session
 from whatsapp_service.sessions.supervisor import Supervisor
@@ -109,6 +110,7 @@ def take_inventory(
         "Pieces of work that wait in the fullest mailbox",
         lambda: max((session.waiting for session in supervisor), default=0),
     )
+    count_lines(inventory, supervisor)
     inventory.add("linkers_warm", "Linkers that wait to be used", lambda: linkers.warm)
     return inventory
 
@@ -122,10 +124,6 @@ def _describe(session: Session) -> dict[str, Any]:
         "phoneNumber": mask_phone(state.phone) if state.phone else None,
         "messagesSent": 0,
         "errors": session.errors,
-        "changedAt": _iso(session.changed_at),
-        "lastEventAt": _iso(session.last_event_at),
+        "changedAt": iso(session.changed_at),
+        **describe_line(session.line),
     }
-
-
-def _iso(moment: float | None) -> str | None:
-    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat()

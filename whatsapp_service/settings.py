@@ -27,6 +27,8 @@ class WhatsAppSettings(CommonSettings):
     restore_concurrency: int = Field(default=5, ge=1, le=100)
     whatsapp_proxy_url: SecretStr = SecretStr("")
     proxy_follow_s: float = Field(default=20.0, gt=0, le=3600)
+    line_check_s: float = Field(default=45.0, ge=0.2, le=60)
+    line_answer_s: float = Field(default=10.0, ge=0.1, le=15)
     session_sweep_s: float = Field(default=30.0, ge=0.1, le=3600)
 
     @property

@@ -32,11 +32,18 @@ class SessionReport:
         return self._counts
 
     async def _count(self) -> dict[str, Any]:
-        statuses = Counter([snapshot.status.value async for snapshot in self._snapshots.all()])
+        statuses: Counter[str] = Counter()
+        lines: Counter[str] = Counter(loggedIn=0, socketAlive=0, silent=0)
+        async for snapshot in self._snapshots.all():
+            statuses[snapshot.status.value] += 1
+            lines["loggedIn"] += snapshot.logged_in
+            lines["socketAlive"] += snapshot.socket_alive
+            lines["silent"] += snapshot.connected and not snapshot.socket_alive
         return {
             "sessions": {
                 "total": statuses.total(),
                 "connected": statuses["connected"],
+                **lines,
                 "byStatus": dict(sorted(statuses.items())),
             }
         }
@@ -57,6 +64,11 @@ class SessionReport:
             "reason": snapshot.reason,
             "linked": phone is not None,
             "phoneNumber": mask_phone(phone) if phone else None,
+            "loggedIn": snapshot.logged_in,
+            "socketAlive": snapshot.socket_alive,
+            "lastEventAt": iso(snapshot.last_event_at),
+            "connectedSince": iso(snapshot.connected_since),
+            "phoneSeen": iso(snapshot.phone_seen),
             "hasQR": state.qr is not None,
             "hasPairingCode": state.code is not None,
             "updatedAt": iso(snapshot.updated_at),

@@ -108,8 +108,13 @@ class CredentialStore(ReachableCheck):
 
 
 class SessionCounts(BaseModel):
+    """``silent``: connected, but WhatsApp owes an answer on that line."""
+
     total: int
     connected: int
+    loggedIn: int  # noqa: N815
+    socketAlive: int  # noqa: N815
+    silent: int
     byStatus: dict[str, int]  # noqa: N815
 
 
@@ -122,7 +127,11 @@ class WhatsAppHealth(BaseModel):
 
 
 class CompanyHealth(BaseModel):
-    """The number is masked."""
+    """The number is masked.
+
+    ``loggedIn`` and ``socketAlive`` are as true as the owner is alive; ``lastEventAt`` and
+    ``phoneSeen`` may be 60 s older than the truth. ``phoneSeen``: a sign of the salon's own phone.
+    """
 
     status: str
     session_id: str
@@ -130,6 +139,11 @@ class CompanyHealth(BaseModel):
     reason: str | None
     linked: bool
     phoneNumber: str | None  # noqa: N815
+    loggedIn: bool  # noqa: N815
+    socketAlive: bool  # noqa: N815
+    lastEventAt: str | None  # noqa: N815
+    connectedSince: str | None  # noqa: N815
+    phoneSeen: str | None  # noqa: N815
     hasQR: bool  # noqa: N815
     hasPairingCode: bool  # noqa: N815
     updatedAt: str | None  # noqa: N815

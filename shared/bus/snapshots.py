@@ -95,6 +95,9 @@ def without_owner(snapshot: Snapshot) -> Snapshot:
         "reason": Reason.OWNER_LOST,
         "connected": False,
         "queue_position": None,
+        "logged_in": False,
+        "socket_alive": False,
+        "connected_since": None,
     }
     return snapshot.model_copy(update=changes)
 

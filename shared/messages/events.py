@@ -18,6 +18,7 @@ from shared.messages.envelope import (
     WireModel,
     new_id,
 )
+from shared.messages.liveness import Liveness
 from shared.messages.status import SessionStatus
 
 
@@ -78,7 +79,7 @@ class PairingCodeError(SessionEvent):
     command_id: Identifier | None = None
 
 
-class StatusChanged(SessionEvent):
+class StatusChanged(SessionEvent, Liveness):
     """``queue_position`` counts from 1 and is there only while the session is queued."""
 
     type: Literal["status"] = "status"

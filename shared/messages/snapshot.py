@@ -6,10 +6,11 @@ from pydantic import Field, ValidationError
 
 from shared.clock import now_ms
 from shared.messages.envelope import EpochMs, PhoneDigits, SessionIdField, WireModel
+from shared.messages.liveness import Liveness
 from shared.messages.status import Reason, SessionStatus
 
 
-class Snapshot(WireModel):
+class Snapshot(Liveness):
     """``connected`` is true only while the WhatsApp connection is open and logged in."""
 
     company_id: SessionIdField

@@ -44,6 +44,8 @@ class Reason(StrEnum):
     """The process that held the session gives no sign of life."""
     STORE_UNAVAILABLE = "store_unavailable"
     PROXY_UNREACHABLE = "proxy_unreachable"
+    ROUTE_CHANGED = "route_changed"
+    """An operator has sent the salon's connection another way."""
     PASSKEY_REQUIRED = "passkey_required"
     UNLINKED = "unlinked"
     FROZEN = "frozen"

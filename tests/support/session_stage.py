@@ -43,6 +43,7 @@ class Rows(Directory):
         self.jid: str | None = None
         self.frozen = False
         self.away = self.credentials_away = False
+        self.credentials_there = False
         self.ended: list[str] = []
 
     async def find_session(self, session_id: SessionId) -> StoredSession | None:
@@ -70,7 +71,10 @@ class Rows(Directory):
     async def credentials_exist(self, _jid: str) -> bool:
         if self.credentials_away:
             raise StoreUnavailableError
-        return False
+        return self.credentials_there
+
+    async def mark_connected(self, _session_id: SessionId, jid: str, _phone: str) -> None:
+        self.jid = jid
 
     async def forget_device(self, _session_id: SessionId, _state: str, reason: str) -> None:
         self.jid = None
@@ -109,13 +113,13 @@ class NoGateway(Gateway):
 class Stage:
     """A session and what it works with."""
 
-    def __init__(self) -> None:
+    def __init__(self, gateway: Gateway | None = None) -> None:
         self.rows, self.heard = Rows(), Heard()
         self.attempts = 0
         self.linkers_fail = False
         self.services = Services(
             pool=LinkerPool(capacity=1, spares=0, queue_limit=0, start=self._hang),
-            gateway=NoGateway(),
+            gateway=gateway or NoGateway(),
             directory=self.rows,
             half_links=HalfLinks(self.rows),
             routes=Routes(self.rows, None),
@@ -156,8 +160,8 @@ def command(kind: type[C], lives_ms: int = 18_000, **fields: Any) -> C:
 
 
 @asynccontextmanager
-async def running_stage() -> AsyncIterator[Stage]:
-    stage = Stage()
+async def running_stage(gateway: Gateway | None = None) -> AsyncIterator[Stage]:
+    stage = Stage(gateway)
     running = asyncio.create_task(stage.session.run())
     yield stage
     await stage.session.stop()

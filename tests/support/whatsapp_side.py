@@ -124,11 +124,17 @@ class WhatsAppSide:
 
     async def connected(self, session_id: SessionId, phone: str) -> None:
         event = Connected(company_id=session_id, phone_number=phone)
+        now = now_ms()
         snapshot = Snapshot(
             company_id=session_id,
             status=SessionStatus.CONNECTED,
             connected=True,
             phone_number=phone,
+            logged_in=True,
+            socket_alive=True,
+            last_event_at=now,
+            connected_since=now,
+            phone_seen=now,
             process_id=self.process_id,
         )
         await self._announcer.announce(Announcement(snapshot, event))

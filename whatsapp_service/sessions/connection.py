@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from shared.messages.status import Reason, SessionStatus
 from whatsapp_service.gateway.events import (
     Banned,
     GatewayEvent,
+    Heard,
     KeepAliveLost,
     LoggedOut,
     Opened,
@@ -54,7 +54,6 @@ UNKNOWN_BAN_S: Final = 3_600.0
 _LOSSES: Final[dict[type[GatewayEvent], Reason]] = {
     SocketLost: Reason.SOCKET_LOST,
     StreamFailed: Reason.STREAM_ERROR,
-    KeepAliveLost: Reason.KEEPALIVE_TIMEOUT,
 }
 
 
@@ -120,6 +119,7 @@ class Connection:
 
     async def close(self) -> None:
         client, self.client = self.client, None
+        self._session.line.lose()
         if client is not None:
             await client.close()
 
@@ -131,16 +131,19 @@ class Connection:
             self._session.apply(ConnectionLost(Reason.SERVICE_STOPPED))
 
     def _report(self, client: LinkedClient, event: GatewayEvent) -> None:
-        self._session.post(partial(self._on_event, client, event))
+        """Messages can be many: they only say that the line lives, and wait for nothing."""
+        if client is self.client:
+            self._session.line.take(event)
+        if not isinstance(event, Heard | KeepAliveLost):
+            self._session.post(partial(self._on_event, client, event))
 
     async def _on_event(self, client: LinkedClient, event: GatewayEvent) -> None:  # noqa: C901 - one flat table
         if client is not self.client:
             return
-        self._session.last_event_at = time.time()
         match event:
             case Opened():
                 await self._on_opened()
-            case SocketLost() | StreamFailed() | KeepAliveLost():
+            case SocketLost() | StreamFailed():
                 self._session.apply(ConnectionLost(_LOSSES[type(event)]))
                 self.reopen_in(LIBRARY_RETRIES_S)
                 self._check_proxy_in(PROXY_PATIENCE_S)
@@ -238,11 +241,12 @@ class Connection:
         """Close what there is and connect anew, after a while."""
         self._session.timers.set("reopen", delay_s, lambda: self._session.post(self._reopen))
 
-    def renew(self, client: LinkedClient) -> None:
-        """Connect anew, unless that client is closed by then."""
+    def renew(self, client: LinkedClient, reason: Reason) -> None:
+        """Connect anew, unless that client is closed by then; it is not connected meanwhile."""
 
         async def renew() -> None:
             if client is self.client:
+                self._session.apply(ConnectionLost(reason))
                 await self._reopen()
 
         self._session.post(renew)

@@ -221,7 +221,7 @@ class LinkDesk:
     async def _on_news(self, attempt: LinkAttempt, news: AttemptNews) -> None:
         if attempt is not self._attempt:
             return
-        self._session.last_event_at = time.time()
+        self._session.line.last_event_at = time.time()
         match news:
             case Queued(position):
                 self._session.apply(LinkQueued(position))
@@ -327,6 +327,7 @@ class LinkDesk:
             )
         except StoreUnavailableError:
             _log.error("linked_device_not_recorded")
+        session.line.see_phone()
         session.apply(PhoneAccepted(device.phone))
 
     async def _on_over(self, reason: Reason | None) -> None:

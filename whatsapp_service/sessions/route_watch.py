@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import structlog
 
+from shared.messages.status import Reason
 from whatsapp_service.sessions.routes import Routes
 from whatsapp_service.sessions.session import Session
 from whatsapp_service.store.directory import StoreUnavailableError
@@ -26,4 +27,4 @@ async def watch_routes(routes: Routes, sessions: Iterable[Session], look_s: floa
         for session, client in clients:
             if client is not None and session.session_id in changed:
                 _log.info("route_changed", company_id=session.session_id)
-                session.connection.renew(client)
+                session.connection.renew(client, Reason.ROUTE_CHANGED)

@@ -28,6 +28,7 @@ from whatsapp_service.gateway.linked_client import Gateway
 from whatsapp_service.sessions.connection import Connection
 from whatsapp_service.sessions.freeze_desk import FreezeDesk
 from whatsapp_service.sessions.half_links import HalfLinks
+from whatsapp_service.sessions.line import Line
 from whatsapp_service.sessions.link_desk import LinkDesk
 from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.routes import Routes
@@ -83,10 +84,10 @@ class Session:
         self.services = services
         self.state = State()
         self.changed_at = time.time()
-        self.last_event_at: float | None = None
         self.errors = 0
         self.timers = Timers()
-        self.voice = Voice(services.publisher, session_id, services.process_id)
+        self.line = Line()
+        self.voice = Voice(services.publisher, session_id, services.process_id, self.line)
         self.device: DeviceJid | None = None
         self.recalled = False
         self._working = False

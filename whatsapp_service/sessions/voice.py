@@ -20,6 +20,7 @@ from shared.messages.events import (
 )
 from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
 from shared.messages.status import Reason, SessionStatus
+from whatsapp_service.sessions.line import Line
 from whatsapp_service.sessions.state import State
 
 SHOWN_QR_S: Final = 20
@@ -33,11 +34,17 @@ class Voice:
     """Publishes for one session. Never waits and never fails: the publisher's queue takes it."""
 
     def __init__(
-        self, publisher: Publisher, session_id: SessionId, process_id: str, epoch: int = 1
+        self,
+        publisher: Publisher,
+        session_id: SessionId,
+        process_id: str,
+        line: Line,
+        epoch: int = 1,
     ) -> None:
         self._publisher = publisher
         self._session_id = session_id
         self._process_id = process_id
+        self._line = line
         self._epoch = epoch
 
     def state_changed(self, before: State, after: State) -> None:
@@ -57,8 +64,13 @@ class Voice:
                 reason=state.reason,
                 phone_number=state.phone,
                 queue_position=state.queue_position,
+                **self._line.liveness().facts(),
             ),
         )
+
+    def liveness(self, state: State) -> None:
+        """No event: only the snapshot is told again."""
+        self._publisher.publish(Announcement(self._snapshot(state), keep_qr=True, keep_code=True))
 
     def qr(self, state: State, text: str, lifetime_s: float) -> None:
         """``lifetime_s`` is what is left of it; a page is shown at most 20 s at a time."""
@@ -137,6 +149,7 @@ class Voice:
         )
 
     def _snapshot(self, state: State) -> Snapshot:
+        self._line.told = self._line.liveness()
         return Snapshot(
             company_id=self._session_id,
             status=state.status,
@@ -146,4 +159,5 @@ class Voice:
             queue_position=state.queue_position,
             epoch=self._epoch,
             process_id=self._process_id,
+            **self._line.told.facts(),
         )

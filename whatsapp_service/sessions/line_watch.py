@@ -1,0 +1,121 @@
+"""Proves that open connections live, and renews those on which nobody answers."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from shared.messages.status import Reason
+from shared.observability import capture
+from whatsapp_service.gateway.linked_client import LineReport, LinkedClient
+from whatsapp_service.sessions.session import Session
+
+_log = structlog.get_logger(__name__)
+_found = Counter(
+    "silent_lines_total", "Connections that were open and dead, by what showed it", ["found"]
+)
+_round_trips = Histogram(
+    "line_round_trip_seconds",
+    "From a question to WhatsApp until its answer",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+ATTEMPTS: Final = 2
+LOOKS_PER_INTERVAL: Final = 45
+TELL_S: Final = 60.0
+"""A snapshot's moments may be that much older than the truth; its facts never are."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchTimes:
+    """``interval_s``: a line that has said nothing for so long, less its stagger, is asked."""
+
+    interval_s: float
+    answer_s: float
+
+
+class LineWatch:
+    """Asks who is open and quiet.
+
+    A line that goes dark is found after the interval and two deadlines, 65 s by default.
+
+    The library's own pings are a witness, too: one that goes unanswered counts as the first
+    question, so that a line on which nothing is answered is found within 52 s.
+    """
+
+    def __init__(self, sessions: Iterable[Session], times: WatchTimes) -> None:
+        self._sessions = sessions
+        self._times = times
+        self._under_way: set[Session] = set()
+
+    async def run(self) -> None:
+        """For ever."""
+        async with asyncio.TaskGroup() as checks:
+            while True:
+                await asyncio.sleep(self._times.interval_s / LOOKS_PER_INTERVAL)
+                for session in self._sessions:
+                    client = session.connection.client
+                    if client is not None and self._due(session):
+                        self._under_way.add(session)
+                        checks.create_task(
+                            self._check(session, client), name=f"line {session.session_id}"
+                        )
+                    if session.line.news(TELL_S):
+                        session.voice.liveness(session.state)
+
+    def _due(self, session: Session) -> bool:
+        if not session.connected or session in self._under_way:
+            return False
+        line = session.line
+        quiet_s = time.monotonic() - line.proved_at
+        return not line.alive or quiet_s >= self._times.interval_s * line.stagger
+
+    async def _check(self, session: Session, client: LinkedClient) -> None:
+        try:
+            report = await self._ask(session, client)
+            still_open = session.connected and client is session.connection.client
+            if report is not None and still_open:
+                self._renew(session, client, report)
+        except Exception as error:  # noqa: BLE001 - one session's trouble ends no other's watch
+            _log.exception("line_check_failed", company_id=session.session_id)
+            capture(error, operation="line watch", company_id=session.session_id)
+        finally:
+            self._under_way.discard(session)
+
+    async def _ask(self, session: Session, client: LinkedClient) -> LineReport | None:
+        """None when the line lives; else what the last question has shown."""
+        line = session.line
+        report = None
+        for _ in range(ATTEMPTS if line.alive else 1):
+            asked_at = time.monotonic()
+            report = await client.prove_line(self._times.answer_s)
+            if client is not session.connection.client or line.proved_at > asked_at:
+                return None
+            if report.answered:
+                _round_trips.observe(time.monotonic() - asked_at)
+                line.prove()
+                return None
+            line.doubt()
+            session.voice.liveness(session.state)
+            if not report.connected:
+                await asyncio.sleep(self._times.interval_s / LOOKS_PER_INTERVAL)
+        return report
+
+    def _renew(self, session: Session, client: LinkedClient, report: LineReport) -> None:
+        line = session.line
+        line.silent_at = time.time()
+        found = "silence" if report.connected else "not_connected"
+        _found.labels(found=found).inc()
+        _log.warning(
+            "line_silent",
+            company_id=session.session_id,
+            found=found,
+            quiet_s=round(time.monotonic() - line.proved_at, 1),
+        )
+        session.connection.renew(
+            client, Reason.KEEPALIVE_TIMEOUT if report.connected else Reason.SOCKET_LOST
+        )
