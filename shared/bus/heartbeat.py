@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Callable
 from typing import Final, cast
 
 import structlog
@@ -19,14 +21,36 @@ BEAT_S: Final = 2.0
 """How long one beat may take."""
 
 RETRY_S: Final = 0.3
+LISTED_S: Final = 600
+"""The list of processes ends this long after the last beat of all. One whose heart is silent stays
+on it until another has found it dead: it should be there, and health says so."""
+
+
+def _nothing(_sent_at_s: float) -> None:
+    return
 
 
 class Heartbeat:
-    """Beats for one process from `run` on; its key is removed when that is cancelled."""
+    """Beats for one process from `run` on; its key is removed when that is cancelled.
 
-    def __init__(self, redis: Redis, process_id: str) -> None:
+    ``steady_s`` says for how long the process has been renewing its lease without a failure; its
+    peers can read it. ``on_beat`` is told, by ``clock_s``, when a beat that arrived was sent.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        process_id: str,
+        *,
+        steady_s: Callable[[], float] = lambda: 0.0,
+        on_beat: Callable[[float], None] = _nothing,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._redis = redis
         self._process_id = process_id
+        self._steady_s = steady_s
+        self._on_beat = on_beat
+        self._clock_s = clock_s
         self.beating = asyncio.Event()
 
     async def run(self) -> None:
@@ -36,14 +60,13 @@ class Heartbeat:
             await self._end()
 
     async def _forever(self) -> None:
-        pruned = missed = False
+        missed = False
         while True:
             raise_if_cancelled()
             try:
                 async with asyncio.timeout(BEAT_S):
                     await self._beat()
                     self.beating.set()
-                    pruned = pruned or await self._prune()
             except (RedisError, OSError, TimeoutError) as error:
                 if not missed:
                     _log.warning("heartbeat_missed", error=type(error).__name__)
@@ -54,20 +77,15 @@ class Heartbeat:
             await asyncio.sleep(BEAT_EVERY_S)
 
     async def _beat(self) -> None:
-        """The list of processes expires with the last of them."""
+        sent_at_s = self._clock_s()
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.set(keys.process_heartbeat(self._process_id), "1", px=LIFETIME_MS)
+            pipe.set(
+                keys.process_heartbeat(self._process_id), f"{self._steady_s():.0f}", px=LIFETIME_MS
+            )
             pipe.sadd(keys.PROCESSES, self._process_id)
-            pipe.pexpire(keys.PROCESSES, LIFETIME_MS)
+            pipe.expire(keys.PROCESSES, LISTED_S)
             await pipe.execute()
-
-    async def _prune(self) -> bool:
-        """Take killed processes off the list; one that only stood still adds itself again."""
-        listed = await _listed(self._redis)
-        gone = listed - await _living(self._redis, listed)
-        if gone:
-            await self._redis.srem(keys.PROCESSES, *gone)
-        return True
+        self._on_beat(sent_at_s)
 
     async def _end(self) -> None:
         with contextlib.suppress(RedisError, OSError, TimeoutError):
@@ -77,21 +95,30 @@ class Heartbeat:
 
 
 class Heartbeats:
+    """Every method may raise redis.exceptions.RedisError."""
+
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
+    async def all(self) -> dict[str, float | None]:
+        """Every listed process with its ``steady_s``; None: its heart is silent."""
+        listed = sorted(cast("set[str]", await self._redis.smembers(keys.PROCESSES)))
+        if not listed:
+            return {}
+        beats = await self._redis.mget([keys.process_heartbeat(name) for name in listed])
+        return dict(zip(listed, map(_steady_s, beats), strict=True))
+
     async def living(self) -> frozenset[str]:
-        """Ids of the processes whose heart beats. Raises redis.exceptions.RedisError."""
-        return await _living(self._redis, await _listed(self._redis))
+        """Ids of the processes whose heart beats."""
+        return frozenset(name for name, beat in (await self.all()).items() if beat is not None)
+
+    async def strike_off(self, process_id: str) -> None:
+        """It is dead; one that only stood still adds itself again."""
+        await self._redis.srem(keys.PROCESSES, process_id)
 
 
-async def _listed(redis: Redis) -> frozenset[str]:
-    return frozenset(cast("set[str]", await redis.smembers(keys.PROCESSES)))
-
-
-async def _living(redis: Redis, process_ids: frozenset[str]) -> frozenset[str]:
-    ordered = sorted(process_ids)
-    if not ordered:
-        return frozenset()
-    beats = await redis.mget([keys.process_heartbeat(process_id) for process_id in ordered])
-    return frozenset(name for name, beat in zip(ordered, beats, strict=True) if beat is not None)
+def _steady_s(beat: str | bytes | None) -> float | None:
+    try:
+        return None if beat is None else float(beat)
+    except ValueError:
+        return 0.0

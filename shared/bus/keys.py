@@ -15,11 +15,16 @@ COMMANDS: Final = "whatsapp:commands"
 COMMANDS_DEAD: Final = "whatsapp:commands:dead"
 COMMANDS_GROUP: Final = "whatsapp-service"
 PROCESSES: Final = "whatsapp:processes"
-"""Set of the ids of WhatsApp processes; which of them live, their heartbeats say."""
+"""Set of the ids of WhatsApp processes that should live; whether they do, their heartbeats say."""
 
 EVENTS_LOG_MAX_LENGTH: Final = 100_000
 COMMANDS_MAX_LENGTH: Final = 50_000
 COMMANDS_DEAD_MAX_LENGTH: Final = 10_000
+
+
+def commands_of(process_id: str) -> str:
+    """Stream of commands to sessions of this process, which others have taken and forwarded."""
+    return f"{COMMANDS}:{process_id}"
 
 
 def process_heartbeat(process_id: str) -> str:

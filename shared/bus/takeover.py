@@ -1,6 +1,7 @@
 """Commands that a killed process had in hand, and its name in the consumer group."""
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 import structlog
@@ -17,6 +18,15 @@ SILENT_MS: Final = LIFETIME_MS
 
 BATCH: Final = 100
 
+_GIVE_BACK: Final = """
+local entries = redis.call('XRANGE', KEYS[1], '-', '+')
+for _, entry in ipairs(entries) do
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], '*', unpack(entry[2]))
+end
+redis.call('DEL', KEYS[1])
+return #entries
+"""
+
 Entry = tuple[str, dict[str, str]]
 
 
@@ -27,6 +37,16 @@ class Takeover:
         self._redis = redis
         self._consumer = consumer
         self._looked_at = float("-inf")
+        self._give_back = redis.register_script(_GIVE_BACK)
+
+    async def give_back(self, process_id: str) -> None:
+        """What was forwarded to a process that has ended, to the common stream again."""
+        give_back = cast("Callable[..., Awaitable[int]]", self._give_back)
+        count = await give_back(
+            keys=[keys.commands_of(process_id), keys.COMMANDS], args=[keys.COMMANDS_MAX_LENGTH]
+        )
+        if count:
+            _log.warning("bus_commands_given_back", consumer=process_id, commands=count)
 
     async def claim(self) -> list[Entry]:
         """What the dead left behind, ours now; each consumer of theirs goes when it has nothing.
@@ -52,6 +72,7 @@ class Takeover:
         return [name for name, beat in zip(silent, beats, strict=True) if beat is None]
 
     async def _claim_from(self, dead: str) -> list[Entry]:
+        await self.give_back(dead)
         pending = await self._redis.xpending_range(
             keys.COMMANDS, keys.COMMANDS_GROUP, min="-", max="+", count=BATCH, consumername=dead
         )

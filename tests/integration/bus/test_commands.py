@@ -10,7 +10,7 @@ import pytest
 import structlog.testing
 from redis.asyncio import Redis
 
-from shared.bus import commands, keys, takeover
+from shared.bus import command_streams, keys, takeover
 from shared.bus.commands import CommandConsumer, CommandSender
 from shared.bus.connection import connect_redis
 from shared.clock import now_ms
@@ -148,7 +148,7 @@ async def test_rubbish_goes_to_the_dead_letters_with_one_line_and_stops_nothing(
 
     entries: Any = await redis.xrange(keys.COMMANDS_DEAD)
     [(_, buried)] = entries
-    assert buried["command"] == payload[: commands.BURIED_LENGTH]
+    assert buried["command"] == payload[: command_streams.BURIED_LENGTH]
     assert [line["event"] for line in logs] == ["bus_command_invalid"]
     assert recorder.refused == []
 
@@ -156,8 +156,8 @@ async def test_rubbish_goes_to_the_dead_letters_with_one_line_and_stops_nothing(
 async def test_what_a_killed_process_left_is_taken_over_until_it_is_hopeless(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "ABANDONED_AFTER_MS", 1)
-    monkeypatch.setattr(commands, "READ_BLOCK_MS", 10)
+    monkeypatch.setattr(command_streams, "ABANDONED_AFTER_MS", 1)
+    monkeypatch.setattr(command_streams, "READ_BLOCK_MS", 10)
     sent, recorder = command(), Recorder()
     recorder.failing = True
     await CommandSender(redis).send(sent)
@@ -213,7 +213,7 @@ async def test_what_a_killed_process_had_in_hand_is_done_by_the_next_and_its_nam
 ) -> None:
     monkeypatch.setattr(takeover, "SILENT_MS", 1)
     monkeypatch.setattr(takeover, "LOOK_EVERY_S", 0)
-    monkeypatch.setattr(commands, "READ_BLOCK_MS", 10)
+    monkeypatch.setattr(command_streams, "READ_BLOCK_MS", 10)
     sent, killed, recorder = command(), Slow(), Recorder()
     async with consuming(redis, "killed", killed):
         await CommandSender(redis).send(sent)
@@ -230,7 +230,7 @@ async def test_what_a_process_that_lives_has_in_hand_stays_there(
 ) -> None:
     monkeypatch.setattr(takeover, "SILENT_MS", 1)
     monkeypatch.setattr(takeover, "LOOK_EVERY_S", 0)
-    monkeypatch.setattr(commands, "READ_BLOCK_MS", 10)
+    monkeypatch.setattr(command_streams, "READ_BLOCK_MS", 10)
     sent, later, slow, recorder = command(), command(), Slow(), Recorder()
     async with beating(redis, "slow"):
         async with consuming(redis, "slow", slow):
