@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -11,30 +12,44 @@ import uvicorn
 from redis.asyncio import Redis
 
 from shared.bus.announcement import Announcer
-from shared.bus.commands import CommandConsumer
-from shared.bus.connection import connect_redis
+from shared.bus.commands import CommandConsumer, CommandSender
+from shared.bus.connection import BusError, connect_redis
 from shared.bus.durability import DurabilityWatch
-from shared.bus.heartbeat import Heartbeat
+from shared.bus.heartbeat import Heartbeat, Heartbeats
 from shared.bus.ping import PingResponder
 from shared.bus.publisher import Publisher
 from shared.bus.snapshots import Snapshots
 from shared.bus.vitals import Vitals
 from shared.db import DatabaseError, Pool, make_pool
 from shared.http_server import Server
-from shared.lifecycle import background_tasks, new_process_id, stop_on_signals
+from shared.lifecycle import (
+    BackgroundTasks,
+    background_tasks,
+    new_process_id,
+    stop_on_signals,
+)
 from whatsapp_service.gateway.library import load_library, require_genuine_library
 from whatsapp_service.gateway.linked_client import Gateway
 from whatsapp_service.operator_http import OperatorHttp, take_inventory
+from whatsapp_service.owners.guard import Guard, elapsed_s
+from whatsapp_service.owners.hearts import Hearts
+from whatsapp_service.owners.lease import Lease
+from whatsapp_service.owners.machine import this_machine
 from whatsapp_service.sessions.half_links import HalfLinks
+from whatsapp_service.sessions.handover import Handover
 from whatsapp_service.sessions.line_watch import LineWatch, WatchTimes
 from whatsapp_service.sessions.linker_pool import LinkerPool
+from whatsapp_service.sessions.orphans import Orphans
+from whatsapp_service.sessions.refusals import Refusals
 from whatsapp_service.sessions.route_watch import watch_routes
 from whatsapp_service.sessions.routes import Routes
 from whatsapp_service.sessions.session import Services
 from whatsapp_service.sessions.store_preparation import prepare_store
 from whatsapp_service.sessions.supervisor import Supervisor
+from whatsapp_service.sessions.tenancy import Tenancy
 from whatsapp_service.settings import WhatsAppSettings
 from whatsapp_service.store.directory import Directory
+from whatsapp_service.store.registry import Registry
 
 _log = structlog.get_logger(__name__)
 
@@ -47,88 +62,186 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
     stop = stop_on_signals()
     if settings.production:
         require_genuine_library()
-    process_id = new_process_id()
-    async with _adapters(settings) as (redis, database, credentials):
-        publisher = Publisher(Announcer(redis))
-        pool = LinkerPool(
-            capacity=settings.linker_capacity,
-            spares=settings.linker_spares,
-            queue_limit=settings.linker_queue_limit,
-        )
-        directory = Directory(database, credentials)
-        services = Services(
-            pool=pool,
-            gateway=Gateway(load_library(), settings.store_url, settings.device_name),
-            directory=directory,
-            half_links=HalfLinks(directory),
-            routes=Routes(directory, settings.default_route),
-            publisher=publisher,
-            process_id=process_id,
-            device_name=settings.device_name,
-        )
-        supervisor = Supervisor(
-            services, Snapshots(redis), settings.restore_concurrency, settings.session_sweep_s
-        )
-        inventory = take_inventory(supervisor, pool, redis, database, credentials)
-        prepared = asyncio.Event()
-        vitals = Vitals(redis, lasting=settings.production)
-        http = OperatorHttp(supervisor, publisher, vitals, database, inventory, prepared)
+    async with _adapters(settings) as adapters:
+        process = Process(settings, adapters)
         async with background_tasks() as publishing, background_tasks() as working:
-            publishing.start(publisher.run(), "publisher")
-            publishing.start(_beat(Heartbeat(redis, process_id), prepared), "heartbeat")
-            pings = PingResponder(redis, process_id, publisher.tell_everything_again)
-            working.start(pings.run(), "ping responder")
-            durability = DurabilityWatch(redis, required=settings.production)
-            working.start(durability.run(), "redis durability")
-            working.start(_serve(http, listener), "operator http")
-            working.start(
-                watch_routes(services.routes, supervisor, settings.proxy_follow_s), "route watch"
-            )
-            times = WatchTimes(settings.line_check_s, settings.line_answer_s)
-            working.start(LineWatch(supervisor, times).run(), "line watch")
-            consumer = CommandConsumer(redis, process_id, supervisor.handle, supervisor.refuse)
-            preparation = prepare_store(pool, credentials, settings.store_schema_url)
-            working.start(_work(supervisor, pool, consumer, preparation, prepared), "sessions")
-            _log.info("whatsapp_service_started", process_id=process_id)
-            await _first_of(stop, working.failed)
+            process.start(publishing, working, listener)
+            _log.info("whatsapp_service_started", process_id=process.process_id)
+            await _first_of(stop, working.failed, publishing.failed)
             _log.info("whatsapp_service_stopping")
+            if stop.is_set():
+                await process.tenancy.leave(settings.hand_over_timeout_s)
             try:
                 async with asyncio.timeout(settings.shutdown_timeout_s):
                     await working.stop()
-                    await _say_goodbye(supervisor, publisher)
+                    await process.say_goodbye()
             except TimeoutError:
                 _log.warning("stop_cut_short", timeout_s=settings.shutdown_timeout_s)
+        process.guard.stop()
     _log.info("whatsapp_service_stopped")
     return stop.is_set()
 
 
-async def _beat(heart: Heartbeat, prepared: asyncio.Event) -> None:
-    """Whoever sees it may count on commands being taken."""
-    await prepared.wait()
-    await heart.run()
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """``leases``: one connection, so that a renewal never queues behind sessions."""
+
+    redis: Redis
+    database: Pool
+    credentials: Pool
+    leases: Pool
 
 
-async def _say_goodbye(supervisor: Supervisor, publisher: Publisher) -> None:
-    await supervisor.stop()
-    if not await publisher.flush(FLUSH_S):
-        _log.warning("events_left_unpublished", waiting=publisher.waiting)
+class Process:
+    """One life of a WhatsApp process, from its parts to its goodbye."""
 
+    def __init__(self, settings: WhatsAppSettings, adapters: Adapters) -> None:
+        self._settings = settings
+        self._adapters = adapters
+        self._prepared = asyncio.Event()
+        self.process_id = new_process_id()
+        self._publisher = Publisher(Announcer(adapters.redis))
+        self._sender = CommandSender(adapters.redis)
+        self._snapshots = Snapshots(adapters.redis)
+        self._directory = Directory(adapters.database, adapters.credentials)
+        self._registry = Registry(adapters.database, adapters.leases)
+        self.guard = Guard()
+        self._hearts = Hearts(Heartbeats(adapters.redis))
+        self._lease = Lease(
+            self._registry,
+            self._hearts,
+            self.guard,
+            self.process_id,
+            settings.machine_id or this_machine(),
+        )
+        self._pool = LinkerPool(
+            capacity=settings.linker_capacity,
+            spares=settings.linker_spares,
+            queue_limit=settings.linker_queue_limit,
+        )
+        self._services = self._build_services()
+        self._supervisor = Supervisor(
+            self._services, self._registry, self._lease, settings.session_sweep_s
+        )
+        self.tenancy = self._build_tenancy()
+        self._consumer = CommandConsumer(
+            adapters.redis,
+            self.process_id,
+            self._supervisor.handle,
+            Refusals(self._publisher, self._snapshots).tell,
+            self._supervisor.route,
+        )
 
-async def _work(
-    supervisor: Supervisor,
-    pool: LinkerPool,
-    consumer: CommandConsumer,
-    preparation: Coroutine[None, None, None],
-    prepared: asyncio.Event,
-) -> None:
-    """Commands are taken once the store is there; a salon never waits for others' restoring."""
-    await preparation
-    prepared.set()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(pool.run(), name="linker pool")
-        tasks.create_task(supervisor.restore(), name="restore")
-        tasks.create_task(consumer.run(), name="commands")
-        tasks.create_task(supervisor.sweep(), name="sweep")
+    def start(
+        self, publishing: BackgroundTasks, working: BackgroundTasks, listener: socket.socket
+    ) -> None:
+        """``publishing`` goes on until the last word is said."""
+        publishing.start(self._publisher.run(), "publisher")
+        publishing.start(self._live(), "lease")
+        pings = PingResponder(
+            self._adapters.redis, self.process_id, self._publisher.tell_everything_again
+        )
+        working.start(pings.run(), "ping responder")
+        durability = DurabilityWatch(self._adapters.redis, required=self._settings.production)
+        working.start(durability.run(), "redis durability")
+        working.start(_serve(self._build_http(), listener), "operator http")
+        working.start(
+            watch_routes(self._services.routes, self._supervisor, self._settings.proxy_follow_s),
+            "route watch",
+        )
+        times = WatchTimes(self._settings.line_check_s, self._settings.line_answer_s)
+        working.start(LineWatch(self._supervisor, times).run(), "line watch")
+        working.start(self._work(), "sessions")
+
+    async def say_goodbye(self) -> None:
+        await self._supervisor.stop()
+        if not await self._publisher.flush(FLUSH_S):
+            _log.warning("events_left_unpublished", waiting=self._publisher.waiting)
+        await self._lease.leave()
+        with contextlib.suppress(BusError):
+            await self._consumer.close()
+
+    async def _live(self) -> None:
+        """Whoever sees our heart may count on commands being taken.
+
+        The store is made ready first, then we may hold sessions.
+        """
+        await prepare_store(self._pool, self._adapters.credentials, self._settings.store_schema_url)
+        await self._lease.register()
+        self.guard.start()
+        self._prepared.set()
+        heart = Heartbeat(
+            self._adapters.redis,
+            self.process_id,
+            steady_s=self._lease.steady_s,
+            on_beat=self.guard.sign,
+            clock_s=elapsed_s,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(heart.run(), name="heartbeat")
+            tasks.create_task(self._hearts.run(), name="hearts")
+            tasks.create_task(self._lease.run(), name="lease")
+
+    async def _work(self) -> None:
+        """A salon's command never waits for others' restoring."""
+        await self._prepared.wait()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._pool.run(), name="linker pool")
+            tasks.create_task(self.tenancy.run(), name="tenancy")
+            tasks.create_task(self._consumer.run(), name="commands")
+            tasks.create_task(self._supervisor.sweep(), name="sweep")
+
+    def _build_services(self) -> Services:
+        settings = self._settings
+        return Services(
+            pool=self._pool,
+            gateway=Gateway(load_library(), settings.store_url, settings.device_name),
+            directory=self._directory,
+            half_links=HalfLinks(self._directory, self.process_id),
+            routes=Routes(self._directory, settings.default_route),
+            publisher=self._publisher,
+            device_name=settings.device_name,
+        )
+
+    def _build_tenancy(self) -> Tenancy:
+        orphans = Orphans(
+            self._lease,
+            self._registry,
+            self._supervisor,
+            self._snapshots,
+            self._services.half_links,
+            self._sender,
+        )
+        handover = Handover(
+            self._lease, self._registry, self._supervisor, self._sender, self._publisher
+        )
+        return Tenancy(
+            self._lease,
+            self._registry,
+            self._supervisor,
+            handover,
+            orphans,
+            self._settings.restore_concurrency,
+        )
+
+    def _build_http(self) -> OperatorHttp:
+        adapters = self._adapters
+        inventory = take_inventory(
+            self._supervisor,
+            self._pool,
+            adapters.redis,
+            adapters.database,
+            adapters.credentials,
+            adapters.leases,
+        )
+        return OperatorHttp(
+            self._supervisor,
+            self._publisher,
+            Vitals(adapters.redis, lasting=self._settings.production),
+            adapters.database,
+            inventory,
+            self._prepared,
+        )
 
 
 async def _serve(http: OperatorHttp, listener: socket.socket) -> None:
@@ -139,22 +252,23 @@ async def _serve(http: OperatorHttp, listener: socket.socket) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _adapters(settings: WhatsAppSettings) -> AsyncIterator[tuple[Redis, Pool, Pool]]:
+async def _adapters(settings: WhatsAppSettings) -> AsyncIterator[Adapters]:
+    url = settings.database_url.get_secret_value()
     redis = connect_redis(settings.redis_url.get_secret_value())
-    database = make_pool(
-        settings.database_url.get_secret_value(), settings.database_pool_size, "whatsapp-service"
-    )
+    database = make_pool(url, settings.database_pool_size, "whatsapp-service")
+    leases = make_pool(url, 1, "whatsapp-service lease")
     credentials = make_pool(
         settings.credentials_url, CREDENTIAL_POOL_SIZE, "whatsapp-service credentials"
     )
+    pools = (database, leases, credentials)
     try:
-        for pool in (database, credentials):
+        for pool in pools:
             with contextlib.suppress(DatabaseError):
                 await pool.open(wait=False)
-        yield redis, database, credentials
+        yield Adapters(redis, database, credentials, leases)
     finally:
-        await credentials.close()
-        await database.close()
+        for pool in pools:
+            await pool.close()
         await redis.aclose()
 
 

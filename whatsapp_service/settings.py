@@ -29,6 +29,8 @@ class WhatsAppSettings(CommonSettings):
     proxy_follow_s: float = Field(default=20.0, gt=0, le=3600)
     line_check_s: float = Field(default=45.0, ge=0.2, le=60)
     line_answer_s: float = Field(default=10.0, ge=0.1, le=15)
+    machine_id: str = Field(default="", max_length=64)
+    hand_over_timeout_s: float = Field(default=20.0, ge=0, le=600)
     session_sweep_s: float = Field(default=30.0, ge=0.1, le=3600)
 
     @property

@@ -66,7 +66,7 @@ class CommandStreams:
         await self._redis.expire(self._own, OWN_STREAM_S)
 
     async def read(self) -> list[Taken]:
-        """What the dead left behind, what nobody has finished, and what is new; waits 2 s for it."""
+        """What the dead left behind, what nobody has finished, what is new; waits 2 s for it."""
         return [
             *(Taken(keys.COMMANDS, *entry) for entry in await self._takeover.claim()),
             *await self._read_abandoned(),

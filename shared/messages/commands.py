@@ -55,7 +55,13 @@ class Thaw(_Command):
     type: Literal["thaw"] = "thaw"
 
 
-Command = RequestQr | RequestPairingCode | Unlink | Freeze | Thaw
+class Adopt(_Command):
+    """Open the session, or look again for its device. Between WhatsApp processes; not answered."""
+
+    type: Literal["adopt"] = "adopt"
+
+
+Command = RequestQr | RequestPairingCode | Unlink | Freeze | Thaw | Adopt
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 

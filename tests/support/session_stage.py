@@ -26,9 +26,11 @@ from whatsapp_service.sessions.state import Ended
 from whatsapp_service.store.directory import Directory, StoreUnavailableError
 from whatsapp_service.store.link_attempts import RecordedAttempt
 from whatsapp_service.store.proxies import StoredRoute
-from whatsapp_service.store.sessions import StoredSession
+from whatsapp_service.store.sessions import StoredSession, Tenure
 
 SALON: Final = SessionId("company_1001")
+PROCESS_ID: Final = "process-1"
+TENURE: Final = Tenure(SALON, PROCESS_ID, 7)
 JID: Final = "79990000001:1@s.whatsapp.net"
 BAN_S: Final = 7_200.0
 
@@ -53,16 +55,12 @@ class Rows(Directory):
             return None
         return StoredSession(session_id, self.jid, self.frozen)
 
-    async def set_frozen(self, _session_id: SessionId, *, frozen: bool) -> None:
+    async def set_frozen(self, _tenure: Tenure, *, frozen: bool) -> None:
         if self.away:
             raise StoreUnavailableError
         self.frozen = frozen
 
-    async def sessions_to_restore(self) -> list[StoredSession]:
-        found = await self.find_session(SALON)
-        return [found] if found else []
-
-    async def recorded_attempts(self, _min_age_s: float) -> list[RecordedAttempt]:
+    async def attempts_left_behind(self, _over_s: float) -> list[RecordedAttempt]:
         return []
 
     async def find_route(self, _session_id: SessionId) -> StoredRoute | None:
@@ -73,10 +71,10 @@ class Rows(Directory):
             raise StoreUnavailableError
         return self.credentials_there
 
-    async def mark_connected(self, _session_id: SessionId, jid: str, _phone: str) -> None:
+    async def mark_connected(self, _tenure: Tenure, jid: str, _phone: str) -> None:
         self.jid = jid
 
-    async def forget_device(self, _session_id: SessionId, _state: str, reason: str) -> None:
+    async def forget_device(self, _tenure: Tenure, _state: str, reason: str) -> None:
         self.jid = None
         self.ended.append(reason)
 
@@ -121,13 +119,12 @@ class Stage:
             pool=LinkerPool(capacity=1, spares=0, queue_limit=0, start=self._hang),
             gateway=gateway or NoGateway(),
             directory=self.rows,
-            half_links=HalfLinks(self.rows),
+            half_links=HalfLinks(self.rows, PROCESS_ID),
             routes=Routes(self.rows, None),
             publisher=self.heard,
-            process_id="process-1",
             device_name="AI Admin",
         )
-        self.session = Session(SALON, self.services)
+        self.session = Session(TENURE, self.services)
 
     async def _hang(self) -> Linker:
         self.attempts += 1

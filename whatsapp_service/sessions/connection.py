@@ -186,7 +186,7 @@ class Connection:
             return
         try:
             await session.services.directory.mark_connected(
-                session.session_id, str(session.device), session.device.phone
+                session.tenure, str(session.device), session.device.phone
             )
         except StoreUnavailableError:
             _log.warning("connected_not_recorded")
@@ -265,7 +265,7 @@ class Connection:
         await self.close()
         session.apply(Ended(status, reason))
         try:
-            await session.services.directory.forget_device(session.session_id, status, reason)
+            await session.services.directory.forget_device(session.tenure, status, reason)
         except StoreUnavailableError:
             _log.warning("logout_not_recorded")
         session.unlinking.on_forgotten()
@@ -277,6 +277,6 @@ class Connection:
         await self.close()
         session.apply(Ended(status, reason))
         try:
-            await session.services.directory.mark_ended(session.session_id, status, reason)
+            await session.services.directory.mark_ended(session.tenure, status, reason)
         except StoreUnavailableError:
             _log.warning("end_not_recorded")

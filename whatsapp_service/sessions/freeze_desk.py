@@ -70,7 +70,7 @@ class FreezeDesk:
             return False
         try:
             await session.services.directory.set_frozen(
-                session.session_id, frozen=isinstance(command, Freeze)
+                session.tenure, frozen=isinstance(command, Freeze)
             )
         except StoreUnavailableError:
             _log.warning("freeze_not_recorded", command=command.type)

@@ -26,17 +26,14 @@ OVER_S: Final = 600.0
 class HalfLinks:
     """Every method may raise StoreUnavailableError."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, process_id: str) -> None:
         self._directory = directory
-        self._begun_here: set[bytes] = set()
-        self._looked_back = False
+        self._process_id = process_id
 
     async def record(self, session_id: SessionId, qr_text: str) -> bytes:
         """Before a QR of a new connection is shown; the device's identity. Raises ValueError."""
         identity = identity_in_qr(qr_text)
-        if not self._looked_back:
-            self._begun_here.add(identity)
-        await self._directory.record_attempt(identity, session_id)
+        await self._directory.record_attempt(identity, session_id, self._process_id)
         return identity
 
     async def device_of(self, identity: bytes) -> DeviceJid | None:
@@ -44,49 +41,37 @@ class HalfLinks:
         return (await self._unowned()).get(identity)
 
     async def claim_left_behind(self) -> list[SessionId]:
-        """At the start: whoever was at work on an attempt of an earlier life is gone.
+        """Give the devices of attempts that nobody is at work on to their salons; which got one.
 
-        Postgres may answer late, and attempts of this life may have begun meanwhile: they are left.
-        Once it has worked, another call does nothing.
+        The process of such an attempt is dead, or it is so old that it must be over. A linker may
+        outlive its process for a moment: what has no device yet is looked at again until it is
+        over. A salon that has linked again meanwhile keeps what it has, and the credentials of the
+        other device are deleted.
         """
-        if self._looked_back:
-            return []
-        recorded = await self._directory.recorded_attempts(0)
-        left = [attempt for attempt in recorded if attempt.identity not in self._begun_here]
-        claimed = await self._claim_all(left)
-        self._looked_back = True
-        self._begun_here.clear()
-        return claimed
-
-    async def claim_over(self) -> list[SessionId]:
-        """Later: of attempts that are so old that they must be over."""
-        return await self._claim_all(await self._directory.recorded_attempts(OVER_S))
-
-    async def _claim_all(self, attempts: list[RecordedAttempt]) -> list[SessionId]:
-        """Give every such device to its salon; the salons that got one.
-
-        A salon that has linked again meanwhile keeps what it has, and the credentials of the other
-        device are deleted.
-        """
+        attempts = await self._directory.attempts_left_behind(OVER_S)
         if not attempts:
             return []
         devices = await self._unowned()
-        claimed = [
-            attempt.session_id
-            for attempt in attempts
-            if (device := devices.get(attempt.identity)) and await self._claim(attempt, device)
-        ]
-        await self._directory.erase_attempts([attempt.identity for attempt in attempts])
+        claimed, settled = [], []
+        for attempt in attempts:
+            device = devices.get(attempt.identity)
+            if device is not None and await self._claim(attempt, device):
+                claimed.append(attempt.session_id)
+            if device is not None or attempt.is_over:
+                settled.append(attempt.identity)
+        await self._directory.erase_attempts(settled)
         return claimed
 
     async def _claim(self, attempt: RecordedAttempt, device: DeviceJid) -> bool:
         stored = await self._directory.find_session(attempt.session_id)
+        if stored is not None and stored.jid == str(device):
+            return False
         if stored is not None and stored.jid is not None:
             await self._directory.delete_credentials(str(device))
             _claimed.labels(outcome="deleted").inc()
             _log.warning("half_link_deleted", company_id=attempt.session_id)
             return False
-        await self._directory.save_device(attempt.session_id, str(device), device.phone)
+        await self._directory.give_device(attempt.session_id, str(device), device.phone)
         _claimed.labels(outcome="claimed").inc()
         _log.warning("half_link_claimed", company_id=attempt.session_id)
         return True

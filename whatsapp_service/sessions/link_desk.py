@@ -133,13 +133,21 @@ class LinkDesk:
         else:
             session.apply(PhoneAccepted(session.device.phone))
 
+    async def drop(self) -> None:
+        """End the attempt without a word: the session is somebody else's now."""
+        task, self._task, self._attempt = self._task, None, None
+        self._forget(ErrorCode.SERVICE_UNAVAILABLE)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
     async def _device_of(self, attempt: LinkAttempt) -> DeviceJid | None:
         """Of an attempt that was cut off. The next start looks again, should Postgres be away."""
         try:
             device = await attempt.device()
             if device is not None:
                 await self._session.services.directory.save_device(
-                    self._session.session_id, str(device), device.phone
+                    self._session.tenure, str(device), device.phone
                 )
         except StoreUnavailableError:
             _log.warning("abandoned_attempt_not_checked")
@@ -322,9 +330,7 @@ class LinkDesk:
         self._forget(ErrorCode.ALREADY_CONNECTED)
         session.device = device
         try:
-            await session.services.directory.save_device(
-                session.session_id, str(device), device.phone
-            )
+            await session.services.directory.save_device(session.tenure, str(device), device.phone)
         except StoreUnavailableError:
             _log.error("linked_device_not_recorded")
         session.line.see_phone()

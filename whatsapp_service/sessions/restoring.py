@@ -37,10 +37,19 @@ class Restoring:
         if not self.under_way:
             self.of = self.done = self._connected = 0
             self._began = time.monotonic()
+            _log.info("restore_started", sessions=sessions)
         self.of += sessions
         _left.set(self.of - self.done)
-        _log.info("restore_started", sessions=sessions)
         if not self.of:
+            self._finish()
+
+    def expect_fewer(self, sessions: int) -> None:
+        """So many that were expected have been taken by others."""
+        if not sessions:
+            return
+        self.of -= sessions
+        _left.set(self.of - self.done)
+        if not self.under_way:
             self._finish()
 
     def count(self, *, connected: bool) -> None:

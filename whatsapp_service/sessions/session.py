@@ -12,7 +12,6 @@ from prometheus_client import Counter
 
 from shared.bus.publisher import Publisher
 from shared.clock import now_ms
-from shared.company_id import SessionId
 from shared.messages.commands import (
     Command,
     Freeze,
@@ -37,6 +36,7 @@ from whatsapp_service.sessions.timers import Timers
 from whatsapp_service.sessions.unlink_desk import UnlinkDesk
 from whatsapp_service.sessions.voice import Voice
 from whatsapp_service.store.directory import Directory, StoreUnavailableError
+from whatsapp_service.store.sessions import FencedError, Tenure
 
 _log = structlog.get_logger(__name__)
 _changes = Counter("session_status_changes_total", "Status changes", ["status", "reason"])
@@ -65,7 +65,6 @@ class Services:
     half_links: HalfLinks
     routes: Routes
     publisher: Publisher
-    process_id: str
     device_name: str
 
 
@@ -75,19 +74,22 @@ class Session:
     Other tasks only put work into the mailbox. Trouble in one piece of work is logged and ends
     nothing: the next piece finds the state as it was.
 
+    A write that another owner has overtaken ends it: what it holds is closed without a word.
+
     ``recalled``: it is known whether the salon has a device from an earlier life. Before that
     nothing is linked, and nothing is called unlinked.
     """
 
-    def __init__(self, session_id: SessionId, services: Services) -> None:
-        self.session_id = session_id
+    def __init__(self, tenure: Tenure, services: Services) -> None:
+        self.tenure = tenure
+        self.session_id = tenure.session_id
         self.services = services
         self.state = State()
         self.changed_at = time.time()
         self.errors = 0
         self.timers = Timers()
         self.line = Line()
-        self.voice = Voice(services.publisher, session_id, services.process_id, self.line)
+        self.voice = Voice(services.publisher, tenure, self.line)
         self.device: DeviceJid | None = None
         self.recalled = False
         self._working = False
@@ -99,12 +101,16 @@ class Session:
         self.freezing = FreezeDesk(self)
 
     async def run(self) -> None:
+        """Until cancelled, or fenced."""
         structlog.contextvars.bind_contextvars(company_id=self.session_id)
         while True:
             work = await self._mailbox.get()
             self._working = True
             try:
                 await work()
+            except FencedError:
+                await self.drop()
+                return
             except Exception as error:  # noqa: BLE001 - a session is a failure domain
                 self.errors += 1
                 _log.exception("session_work_failed")
@@ -200,6 +206,18 @@ class Session:
         self.apply(Restored(device.phone))
         await self.connection.open()
 
+    async def give_in(self) -> None:
+        """A piece of work that finds that the session has another owner."""
+        raise FencedError
+
+    async def drop(self) -> None:
+        """It has another owner: close everything, and say nothing."""
+        _log.error("session_fenced", epoch=self.tenure.epoch)
+        self.timers.cancel_all()
+        await self.linking.drop()
+        await self.connection.close()
+        self.timers.cancel_all()
+
     async def stop(self) -> None:
         """Close everything in order; a page sees that a linked salon will be back."""
         done = asyncio.Event()
@@ -243,6 +261,11 @@ class Session:
             and self._mailbox.empty()
             and not self.timers
         )
+
+    @property
+    def movable(self) -> bool:
+        """Another process may go on with it: no link attempt and no unlinking is under way."""
+        return not self.linking.busy and not self.unlinking.wanted
 
     @property
     def waiting(self) -> int:

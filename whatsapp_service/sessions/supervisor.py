@@ -1,119 +1,129 @@
-"""All sessions of this process: commands in, restoring at start, closing at the end."""
+"""The sessions that this process owns: commands in, letting go, closing at the end."""
 
 import asyncio
-import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Final
 
 import structlog
 
-from shared.bus.announcement import Announcement
-from shared.bus.connection import BusError
-from shared.bus.snapshots import Snapshots
 from shared.company_id import SessionId
-from shared.errors import ErrorCode
-from shared.messages.commands import Command
-from shared.messages.events import CommandResult
-from shared.messages.snapshot import Snapshot
-from shared.messages.status import Reason, SessionStatus
+from shared.errors import AppError, ErrorCode
+from shared.messages.commands import Adopt, Command
+from whatsapp_service.owners.lease import LEASE_S, Lease
 from whatsapp_service.sessions.restoring import Restoring
 from whatsapp_service.sessions.session import Services, Session
-from whatsapp_service.sessions.state import LINKED, LINKING, LinkAsked, LinkFailed, State
 from whatsapp_service.store.directory import StoreUnavailableError
-from whatsapp_service.store.sessions import StoredSession
+from whatsapp_service.store.registry import Registry
+from whatsapp_service.store.sessions import Tenure
 
 _log = structlog.get_logger(__name__)
 
-RESTORE_WAIT_S: Final = 15.0
-RESTORE_JITTER_S: Final = 0.05
 SWEEP_S: Final = 30.0
-STORE_RETRY_S: Final = 5.0
-BUS_RETRY_S: Final = 5.0
 STOP_CONCURRENCY: Final = 50
 GIVE_UP_S: Final = 1.0
-
-_HELD: Final = LINKING | LINKED | {SessionStatus.FROZEN}
-"""Statuses that are true only while a process holds the session."""
 
 
 class Supervisor:
     def __init__(
-        self,
-        services: Services,
-        snapshots: Snapshots,
-        restore_concurrency: int,
-        sweep_s: float = SWEEP_S,
+        self, services: Services, registry: Registry, lease: Lease, sweep_s: float = SWEEP_S
     ) -> None:
         self._services = services
-        self._snapshots = snapshots
+        self._registry = registry
+        self._lease = lease
         self._sweep_s = sweep_s
-        self._restore_slots = asyncio.Semaphore(restore_concurrency)
         self._sessions: dict[SessionId, Session] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
-        self._stopping = False
+        self._leaving: dict[SessionId, asyncio.Event] = {}
         self.restoring = Restoring()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._sessions.values()))
 
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __contains__(self, session_id: SessionId) -> bool:
+        return session_id in self._sessions
+
+    async def route(self, command: Command) -> str | None:
+        """The process that owns the command's session, None when it is this one.
+
+        A session that nobody owns is given to the least loaded process. Raises
+        AppError(SERVICE_UNAVAILABLE).
+        """
+        await self._until_left(command.company_id)
+        if command.company_id in self._sessions:
+            return None
+        tenure = await self._place(command.company_id)
+        if tenure.owner != self._lease.process_id:
+            return tenure.owner
+        self.open(tenure)
+        return None
+
     async def handle(self, command: Command) -> None:
-        """Returns when the command has had its effect or was answered with an error."""
-        await self._session(command.company_id).submit(command)
+        """Returns when the command has had its effect or was answered with an error.
 
-    async def refuse(self, command: Command, code: ErrorCode) -> None:
-        """Answer a command that will not be carried out.
-
-        Its sender has told the page long ago, so this is no news for pages.
+        Raises LookupError when the session has left meanwhile: the command is tried again.
         """
-        session = self._sessions.get(command.company_id)
-        if session is not None:
-            session.voice.result(session.state, command.command_id, code)
+        session = self._sessions[command.company_id]
+        if isinstance(command, Adopt):
+            session.recall()
+        else:
+            await session.submit(command)
+
+    def open(self, tenure: Tenure) -> Session:
+        """The session of that tenure, which asks for its device first."""
+        session = self._sessions.get(tenure.session_id)
+        if session is None:
+            session = Session(tenure, self._services)
+            self._sessions[tenure.session_id] = session
+            task = asyncio.create_task(session.run(), name=f"session {tenure.session_id}")
+            task.add_done_callback(partial(self._ended, session))
+            self._tasks[tenure.session_id] = task
+        session.recall()
+        return session
+
+    async def let_go(self, session: Session, give_up: Callable[[], Awaitable[None]]) -> None:
+        """Have ``give_up`` end our ownership; commands wait meanwhile, and go to the next owner."""
+        session_id = session.session_id
+        if session_id in self._leaving or session_id not in self._sessions:
             return
-        present = await self._snapshots.present_state(command.company_id)
-        snapshot = present.snapshot or Snapshot(
-            company_id=command.company_id, status=SessionStatus.IDLE
-        )
-        refused = CommandResult(
-            company_id=command.company_id,
-            epoch=snapshot.epoch,
-            command_id=command.command_id,
-            success=False,
-            code=code,
-        )
-        self._services.publisher.publish(
-            Announcement(snapshot, refused, keep_qr=True, keep_code=True)
-        )
-
-    async def restore(self) -> None:
-        """Open every linked salon, the most recently connected first, a few at a time.
-
-        Frozen ones are only told.
-        """
-        stored = await self._stored_sessions()
-        async with asyncio.TaskGroup() as tasks:
-            orphans = self._end_orphans({session.session_id for session in stored})
-            tasks.create_task(orphans, name="orphans")
-            await self._restore_all(stored)
-
-    async def _restore_all(self, stored: list[StoredSession]) -> None:
-        self.restoring.expect(len(stored))
-        async with asyncio.TaskGroup() as tasks:
-            for session in stored:
-                await self._restore_slots.acquire()
-                tasks.create_task(self._restore_one(session), name=f"restore {session.session_id}")
+        left = self._leaving[session_id] = asyncio.Event()
+        try:
+            await give_up()
+        finally:
+            self._tasks[session_id].cancel()
+            self._forget(session)
+            del self._leaving[session_id]
+            left.set()
 
     async def sweep(self) -> None:
         """Let go of sessions of which only the snapshot is left."""
         while True:
             await asyncio.sleep(self._sweep_s)
-            await self._claim_half_links()
             for session in self:
                 if session.retirable:
-                    await self._retire(session)
+                    await self.retire(session)
+
+    async def retire(self, session: Session) -> None:
+        async def give_up() -> None:
+            await self._registry.release(session.tenure)
+
+        try:
+            await self.let_go(session, give_up)
+        except StoreUnavailableError:
+            _log.warning("session_not_released")
+
+    def keep_only(self, owned: set[Tenure], known_before: set[SessionId]) -> None:
+        """Drop what turned out to belong to others, of what was here when it was asked."""
+        for session_id in known_before - self._leaving.keys():
+            session = self._sessions.get(session_id)
+            if session is not None and session.tenure not in owned:
+                session.post(session.give_in)
 
     async def stop(self) -> None:
         """Close all sessions, many at a time; each has its own deadline."""
-        self._stopping = True
         slots = asyncio.Semaphore(STOP_CONCURRENCY)
 
         async def stop_one(session: Session) -> None:
@@ -121,89 +131,36 @@ class Supervisor:
                 await session.stop()
 
         await asyncio.gather(*(stop_one(session) for session in self))
-        for task in self._tasks.values():
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=GIVE_UP_S)
+        if tasks:
+            await asyncio.wait(tasks, timeout=GIVE_UP_S)
 
-    def _session(self, session_id: SessionId) -> Session:
-        session = self._sessions.get(session_id)
-        if session is None:
-            session = Session(session_id, self._services)
-            self._sessions[session_id] = session
-            self._tasks[session_id] = asyncio.create_task(
-                session.run(), name=f"session {session_id}"
+    async def _place(self, session_id: SessionId) -> Tenure:
+        peers = self._lease.peers
+        suspects = peers.suspects if peers else ()
+        try:
+            tenure = await self._registry.place(
+                session_id, self._lease.process_id, suspects, LEASE_S
             )
-            session.recall()
-        return session
+        except StoreUnavailableError as error:
+            _log.warning("session_not_placed", company_id=session_id, error=str(error))
+            raise AppError(ErrorCode.SERVICE_UNAVAILABLE) from None
+        if tenure is None:
+            _log.warning("no_process_takes_sessions", company_id=session_id)
+            raise AppError(ErrorCode.SERVICE_UNAVAILABLE)
+        return tenure
 
-    async def _claim_half_links(self) -> None:
-        try:
-            self._recall(await self._services.half_links.claim_over())
-        except StoreUnavailableError:
-            _log.warning("half_links_not_claimed")
+    async def _until_left(self, session_id: SessionId) -> None:
+        while left := self._leaving.get(session_id):
+            await left.wait()
 
-    def _recall(self, claimed: list[SessionId]) -> None:
-        """Also sessions that asked for their device before they had one."""
-        for session_id in claimed:
-            self._session(session_id).recall()
+    def _ended(self, session: Session, _task: asyncio.Task[None]) -> None:
+        self._forget(session)
 
-    async def _retire(self, session: Session) -> None:
-        del self._sessions[session.session_id]
-        self._services.publisher.forget(session.session_id)
-        task = self._tasks.pop(session.session_id)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    async def _stored_sessions(self) -> list[StoredSession]:
-        """Links that were cut in the middle are the salon's first."""
-        while True:
-            try:
-                self._recall(await self._services.half_links.claim_left_behind())
-                return await self._services.directory.sessions_to_restore()
-            except StoreUnavailableError:
-                _log.warning("restore_waits_for_postgres")
-                await asyncio.sleep(STORE_RETRY_S)
-
-    async def _end_orphans(self, stored: set[SessionId]) -> None:
-        """A process that was killed left snapshots of attempts and connections it no longer has.
-
-        Pages see at once that theirs has ended, and ask again. A salon whose thaw was recorded and
-        not told is told now. Until Redis has told all of them.
-        """
-        while True:
-            try:
-                await self._end_orphans_once(stored)
-            except BusError as error:
-                _log.warning("orphans_not_ended", error=type(error).__name__)
-                await asyncio.sleep(BUS_RETRY_S)
-            else:
-                return
-
-    async def _end_orphans_once(self, stored: set[SessionId]) -> None:
-        """Raises BusError."""
-        async for snapshot in self._snapshots.all():
-            session_id = snapshot.company_id
-            if snapshot.status in _HELD and session_id not in stored:
-                self._end_orphan(self._session(session_id), snapshot.status)
-
-    def _end_orphan(self, session: Session, shown: SessionStatus) -> None:
-        if session.state != State():
-            return
-        if shown is SessionStatus.FROZEN:
-            session.voice.status(session.state)
-        else:
-            session.apply(LinkAsked())
-            session.apply(LinkFailed(Reason.SERVICE_STOPPED))
-
-    async def _restore_one(self, stored: StoredSession) -> None:
-        connected = False
-        try:
-            await asyncio.sleep(random.uniform(0, RESTORE_JITTER_S))  # noqa: S311 - jitter
-            if not self._stopping:
-                session = self._session(stored.session_id)
-                await session.first_outcome(RESTORE_WAIT_S)
-                connected = session.connected
-        finally:
-            self.restoring.count(connected=connected)
-            self._restore_slots.release()
+    def _forget(self, session: Session) -> None:
+        if self._sessions.get(session.session_id) is session:
+            del self._sessions[session.session_id]
+            del self._tasks[session.session_id]
+            self._services.publisher.forget(session.session_id)

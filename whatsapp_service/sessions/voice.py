@@ -5,7 +5,6 @@ from typing import Final
 from shared.bus.announcement import Announcement
 from shared.bus.publisher import Publisher
 from shared.clock import now_ms
-from shared.company_id import SessionId
 from shared.errors import ErrorCode
 from shared.messages.events import (
     AnySessionEvent,
@@ -22,6 +21,7 @@ from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
 from shared.messages.status import Reason, SessionStatus
 from whatsapp_service.sessions.line import Line
 from whatsapp_service.sessions.state import State
+from whatsapp_service.store.sessions import Tenure
 
 SHOWN_QR_S: Final = 20
 SHOWN_CODE_S: Final = 50
@@ -33,19 +33,12 @@ _WITH_SECRETS: Final = frozenset({SessionStatus.QR, SessionStatus.PAIRING})
 class Voice:
     """Publishes for one session. Never waits and never fails: the publisher's queue takes it."""
 
-    def __init__(
-        self,
-        publisher: Publisher,
-        session_id: SessionId,
-        process_id: str,
-        line: Line,
-        epoch: int = 1,
-    ) -> None:
+    def __init__(self, publisher: Publisher, tenure: Tenure, line: Line) -> None:
         self._publisher = publisher
-        self._session_id = session_id
-        self._process_id = process_id
+        self._session_id = tenure.session_id
+        self._process_id = tenure.owner
+        self._epoch = tenure.epoch
         self._line = line
-        self._epoch = epoch
 
     def state_changed(self, before: State, after: State) -> None:
         """The durable news first, then the status; both with the snapshot of ``after``."""

@@ -10,7 +10,7 @@ from shared.db import Connection, DatabaseError, Pool, within
 from whatsapp_service.store import link_attempts, proxies, sessions
 from whatsapp_service.store.link_attempts import RecordedAttempt, StoredKey
 from whatsapp_service.store.proxies import StoredRoute
-from whatsapp_service.store.sessions import StoredSession
+from whatsapp_service.store.sessions import StoredSession, Tenure
 
 T = TypeVar("T")
 
@@ -19,32 +19,35 @@ DEADLINE_S: Final = 4.0
 
 
 class Directory:
-    """Every method may raise StoreUnavailableError, after 4 s of trying at most."""
+    """Every method may raise StoreUnavailableError, after 4 s of trying at most.
+
+    What takes a tenure is written by the session's owner alone, and may raise FencedError.
+    """
 
     def __init__(self, database: Pool, credentials: Pool) -> None:
         self._database = database
         self._credentials = credentials
 
-    async def save_device(self, session_id: SessionId, jid: str, phone: str) -> None:
-        await self._ask(lambda it: sessions.save_device(it, session_id, jid, phone))
+    async def save_device(self, tenure: Tenure, jid: str, phone: str) -> None:
+        await self._ask(lambda it: sessions.save_device(it, tenure, jid, phone))
 
-    async def mark_connected(self, session_id: SessionId, jid: str, phone: str) -> None:
-        await self._ask(lambda it: sessions.mark_connected(it, session_id, jid, phone))
+    async def give_device(self, session_id: SessionId, jid: str, phone: str) -> None:
+        await self._ask(lambda it: sessions.give_device(it, session_id, jid, phone))
 
-    async def forget_device(self, session_id: SessionId, state: str, reason: str) -> None:
-        await self._ask(lambda it: sessions.forget_device(it, session_id, state, reason))
+    async def mark_connected(self, tenure: Tenure, jid: str, phone: str) -> None:
+        await self._ask(lambda it: sessions.mark_connected(it, tenure, jid, phone))
 
-    async def mark_ended(self, session_id: SessionId, state: str, reason: str) -> None:
-        await self._ask(lambda it: sessions.mark_ended(it, session_id, state, reason))
+    async def forget_device(self, tenure: Tenure, state: str, reason: str) -> None:
+        await self._ask(lambda it: sessions.forget_device(it, tenure, state, reason))
+
+    async def mark_ended(self, tenure: Tenure, state: str, reason: str) -> None:
+        await self._ask(lambda it: sessions.mark_ended(it, tenure, state, reason))
 
     async def delete_credentials(self, jid: str) -> None:
         await self._ask(lambda it: sessions.delete_credentials(it, jid), pool=self._credentials)
 
-    async def set_frozen(self, session_id: SessionId, *, frozen: bool) -> None:
-        await self._ask(lambda it: sessions.set_frozen(it, session_id, frozen=frozen))
-
-    async def sessions_to_restore(self) -> list[StoredSession]:
-        return await self._ask(sessions.sessions_to_restore)
+    async def set_frozen(self, tenure: Tenure, *, frozen: bool) -> None:
+        await self._ask(lambda it: sessions.set_frozen(it, tenure, frozen=frozen))
 
     async def find_session(self, session_id: SessionId) -> StoredSession | None:
         return await self._ask(lambda it: sessions.find_session(it, session_id))
@@ -54,11 +57,11 @@ class Directory:
             lambda it: sessions.credentials_exist(it, jid), pool=self._credentials
         )
 
-    async def record_attempt(self, identity: bytes, session_id: SessionId) -> None:
-        await self._ask(lambda it: link_attempts.record(it, identity, session_id))
+    async def record_attempt(self, identity: bytes, session_id: SessionId, process_id: str) -> None:
+        await self._ask(lambda it: link_attempts.record(it, identity, session_id, process_id))
 
-    async def recorded_attempts(self, min_age_s: float) -> list[RecordedAttempt]:
-        return await self._ask(lambda it: link_attempts.recorded(it, min_age_s))
+    async def attempts_left_behind(self, over_s: float) -> list[RecordedAttempt]:
+        return await self._ask(lambda it: link_attempts.left_behind(it, over_s))
 
     async def erase_attempts(self, identities: list[bytes]) -> None:
         await self._ask(lambda it: link_attempts.erase(it, identities))
@@ -78,10 +81,15 @@ class Directory:
     async def _ask(
         self, query: Callable[[Connection], Awaitable[T]], pool: Pool | None = None
     ) -> T:
-        try:
-            return await within(DEADLINE_S, _try(query, pool or self._database))
-        except (DatabaseError, TimeoutError) as error:
-            raise StoreUnavailableError(type(error).__name__) from error
+        return await ask(pool or self._database, query)
+
+
+async def ask(pool: Pool, query: Callable[[Connection], Awaitable[T]]) -> T:
+    """Raises StoreUnavailableError."""
+    try:
+        return await within(DEADLINE_S, _try(query, pool))
+    except (DatabaseError, TimeoutError) as error:
+        raise StoreUnavailableError(type(error).__name__) from error
 
 
 async def _try(query: Callable[[Connection], Awaitable[T]], pool: Pool) -> T:

@@ -12,10 +12,14 @@ _SQL: Final = load_queries(Path(__file__).with_name("queries.sql"))
 
 @dataclass(frozen=True, slots=True)
 class RecordedAttempt:
-    """``identity``: the device's public identity key, 32 bytes."""
+    """``identity``: the device's public identity key, 32 bytes.
+
+    ``is_over``: it is so old that nothing can come of it any more.
+    """
 
     identity: bytes
     session_id: SessionId
+    is_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +30,18 @@ class StoredKey:
     identity_key: bytes
 
 
-async def record(connection: Connection, identity: bytes, session_id: SessionId) -> None:
+async def record(
+    connection: Connection, identity: bytes, session_id: SessionId, process_id: str
+) -> None:
     await connection.execute(
-        _SQL["record_attempt"], {"identity": identity, "session_id": session_id}
+        _SQL["record_attempt"],
+        {"identity": identity, "session_id": session_id, "process_id": process_id},
     )
 
 
-async def recorded(connection: Connection, min_age_s: float) -> list[RecordedAttempt]:
-    """The oldest first."""
-    cursor = await connection.execute(_SQL["recorded_attempts"], {"min_age_s": min_age_s})
+async def left_behind(connection: Connection, over_s: float) -> list[RecordedAttempt]:
+    """Of processes that are dead, or as old as ``over_s``; the oldest first."""
+    cursor = await connection.execute(_SQL["attempts_left_behind"], {"over_s": over_s})
     return [RecordedAttempt(**row) for row in await cursor.fetchall()]
 
 

@@ -1,38 +1,42 @@
 -- name: save_device
-INSERT INTO whatsapp_sessions (session_id, jid, phone, state, reason, linked_at, updated_at)
-VALUES (%(session_id)s, %(jid)s, %(phone)s, 'linked', NULL, now(), now())
+UPDATE whatsapp_sessions
+SET jid = %(jid)s, phone = %(phone)s, state = 'linked', reason = NULL, linked_at = now(),
+    updated_at = now()
+WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
+RETURNING session_id;
+
+-- name: give_device
+INSERT INTO whatsapp_sessions AS stored (session_id, jid, phone, state, linked_at)
+VALUES (%(session_id)s, %(jid)s, %(phone)s, 'linked', now())
 ON CONFLICT (session_id) DO UPDATE
 SET jid = excluded.jid, phone = excluded.phone, state = 'linked', reason = NULL,
-    linked_at = now(), updated_at = now();
+    linked_at = now(), updated_at = now()
+WHERE stored.jid IS NULL;
 
 -- name: mark_connected
-INSERT INTO whatsapp_sessions
-    (session_id, jid, phone, state, linked_at, last_connected_at, updated_at)
-VALUES (%(session_id)s, %(jid)s, %(phone)s, 'linked', now(), now(), now())
-ON CONFLICT (session_id) DO UPDATE
-SET jid = excluded.jid, phone = excluded.phone, state = 'linked', reason = NULL,
-    last_connected_at = now(), updated_at = now();
+UPDATE whatsapp_sessions
+SET jid = %(jid)s, phone = %(phone)s, state = 'linked', reason = NULL,
+    linked_at = coalesce(linked_at, now()), last_connected_at = now(), updated_at = now()
+WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
+RETURNING session_id;
 
 -- name: forget_device
 UPDATE whatsapp_sessions
 SET jid = NULL, state = %(state)s, reason = %(reason)s, updated_at = now()
-WHERE session_id = %(session_id)s;
+WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
+RETURNING session_id;
 
 -- name: mark_ended
 UPDATE whatsapp_sessions
 SET state = %(state)s, reason = %(reason)s, updated_at = now()
-WHERE session_id = %(session_id)s;
+WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
+RETURNING session_id;
 
 -- name: set_frozen
-INSERT INTO whatsapp_sessions (session_id, state, frozen)
-VALUES (%(session_id)s, 'idle', %(frozen)s)
-ON CONFLICT (session_id) DO UPDATE SET frozen = excluded.frozen, updated_at = now();
-
--- name: sessions_to_restore
-SELECT session_id, jid, frozen
-FROM whatsapp_sessions
-WHERE jid IS NOT NULL OR frozen
-ORDER BY frozen, last_connected_at DESC NULLS LAST;
+UPDATE whatsapp_sessions
+SET frozen = %(frozen)s, updated_at = now()
+WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
+RETURNING session_id;
 
 -- name: find_session
 SELECT session_id, jid, frozen
@@ -46,14 +50,17 @@ SELECT EXISTS (SELECT 1 FROM whatsmeow_device WHERE jid = %(jid)s) AS found;
 DELETE FROM whatsmeow_device WHERE jid = %(jid)s;
 
 -- name: record_attempt
-INSERT INTO whatsapp_link_attempts (identity, session_id)
-VALUES (%(identity)s, %(session_id)s)
+INSERT INTO whatsapp_link_attempts (identity, session_id, process_id)
+VALUES (%(identity)s, %(session_id)s, %(process_id)s)
 ON CONFLICT (identity) DO NOTHING;
 
--- name: recorded_attempts
-SELECT identity, session_id
-FROM whatsapp_link_attempts
-WHERE started_at <= now() - make_interval(secs => %(min_age_s)s)
+-- name: attempts_left_behind
+SELECT identity, session_id, started_at <= now() - make_interval(secs => %(over_s)s) AS is_over
+FROM whatsapp_link_attempts AS attempt
+WHERE started_at <= now() - make_interval(secs => %(over_s)s)
+    OR NOT EXISTS (
+        SELECT 1 FROM whatsapp_processes WHERE process_id = attempt.process_id
+    )
 ORDER BY started_at;
 
 -- name: erase_attempts

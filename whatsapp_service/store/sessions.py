@@ -1,6 +1,6 @@
 """Table ``whatsapp_sessions``: which device is whose. Owned by the WhatsApp process."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,46 +19,53 @@ class StoredSession:
     frozen: bool
 
 
-async def save_device(connection: Connection, session_id: SessionId, jid: str, phone: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """The right to a session: ``owner`` is a process id, ``epoch`` the fencing number."""
+
+    session_id: SessionId
+    owner: str
+    epoch: int
+
+
+class FencedError(Exception):
+    """The session has another owner now; nothing was written."""
+
+
+async def save_device(connection: Connection, tenure: Tenure, jid: str, phone: str) -> None:
+    await _write(connection, "save_device", tenure, jid=jid, phone=phone)
+
+
+async def give_device(connection: Connection, session_id: SessionId, jid: str, phone: str) -> None:
+    """To a salon that has none, whoever owns its session."""
     await connection.execute(
-        _SQL["save_device"], {"session_id": session_id, "jid": jid, "phone": phone}
+        _SQL["give_device"], {"session_id": session_id, "jid": jid, "phone": phone}
     )
 
 
-async def mark_connected(
-    connection: Connection, session_id: SessionId, jid: str, phone: str
-) -> None:
-    """Whole row: the device may not have been recorded when it was linked."""
-    await connection.execute(
-        _SQL["mark_connected"], {"session_id": session_id, "jid": jid, "phone": phone}
-    )
+async def mark_connected(connection: Connection, tenure: Tenure, jid: str, phone: str) -> None:
+    """The device, too: it may not have been recorded when it was linked."""
+    await _write(connection, "mark_connected", tenure, jid=jid, phone=phone)
 
 
-async def forget_device(
-    connection: Connection, session_id: SessionId, state: str, reason: str
-) -> None:
-    await connection.execute(
-        _SQL["forget_device"], {"session_id": session_id, "state": state, "reason": reason}
-    )
+async def forget_device(connection: Connection, tenure: Tenure, state: str, reason: str) -> None:
+    await _write(connection, "forget_device", tenure, state=state, reason=reason)
 
 
-async def mark_ended(
-    connection: Connection, session_id: SessionId, state: str, reason: str
-) -> None:
-    await connection.execute(
-        _SQL["mark_ended"], {"session_id": session_id, "state": state, "reason": reason}
-    )
+async def mark_ended(connection: Connection, tenure: Tenure, state: str, reason: str) -> None:
+    await _write(connection, "mark_ended", tenure, state=state, reason=reason)
 
 
-async def set_frozen(connection: Connection, session_id: SessionId, *, frozen: bool) -> None:
+async def set_frozen(connection: Connection, tenure: Tenure, *, frozen: bool) -> None:
     """Also for a salon that was never linked."""
-    await connection.execute(_SQL["set_frozen"], {"session_id": session_id, "frozen": frozen})
+    await _write(connection, "set_frozen", tenure, frozen=frozen)
 
 
-async def sessions_to_restore(connection: Connection) -> list[StoredSession]:
-    """Linked or frozen: the most recently connected first, the frozen ones last."""
-    cursor = await connection.execute(_SQL["sessions_to_restore"])
-    return [StoredSession(**row) for row in await cursor.fetchall()]
+async def _write(connection: Connection, statement: str, tenure: Tenure, **values: object) -> None:
+    """By the session's owner alone. Raises FencedError."""
+    cursor = await connection.execute(_SQL[statement], {**asdict(tenure), **values})
+    if await cursor.fetchone() is None:
+        raise FencedError
 
 
 async def find_session(connection: Connection, session_id: SessionId) -> StoredSession | None:

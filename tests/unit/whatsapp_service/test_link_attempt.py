@@ -58,10 +58,12 @@ class Rows(Directory):
         self.owned: set[str] = set()
         self.away = False
 
-    async def record_attempt(self, identity: bytes, session_id: SessionId) -> None:
+    async def record_attempt(
+        self, identity: bytes, session_id: SessionId, _process_id: str
+    ) -> None:
         if self.away:
             raise StoreUnavailableError
-        self.attempts.append(RecordedAttempt(identity, session_id))
+        self.attempts.append(RecordedAttempt(identity, session_id, is_over=False))
 
     async def owned_jids(self) -> set[str]:
         return self.owned
@@ -111,7 +113,7 @@ class Trial:
         self.attempt = LinkAttempt(
             SALON,
             pool,
-            HalfLinks(self.rows),
+            HalfLinks(self.rows, "process-1"),
             self._start,
             self.news.append,
         )
@@ -243,7 +245,7 @@ async def test_before_a_qr_is_told_it_is_on_record_whose_device_it_will_be(trial
 
     await trial.heard(QR)
 
-    assert trial.rows.attempts == [RecordedAttempt(IDENTITY, SALON)]
+    assert trial.rows.attempts == [RecordedAttempt(IDENTITY, SALON, is_over=False)]
 
 
 async def test_without_postgres_no_qr_is_told(trial: Trial) -> None:
@@ -321,4 +323,4 @@ async def test_a_row_that_cannot_be_read_does_not_hide_the_device_that_is_looked
         StoredKey(jid=JID, identity_key=KEY.private_bytes_raw()),
     ]
 
-    assert str(await HalfLinks(rows).device_of(IDENTITY)) == JID
+    assert str(await HalfLinks(rows, "process-1").device_of(IDENTITY)) == JID

@@ -44,3 +44,14 @@ def test_nothing_to_restore_is_the_end_at_once() -> None:
     with capture_logs() as logs:
         Restoring().expect(0)
     assert [log["event"] for log in logs] == ["restore_started", "restore_finished"]
+
+
+def test_what_others_have_taken_is_not_waited_for() -> None:
+    with capture_logs() as logs:
+        restoring = Restoring()
+        restoring.expect(3)
+        restoring.count(connected=True)
+        restoring.expect_fewer(2)
+    assert not restoring.under_way
+    assert restoring.describe() == {"done": 1, "of": 1}
+    assert [log["event"] for log in logs] == ["restore_started", "restore_finished"]

@@ -1,0 +1,107 @@
+"""Sessions go from one living process to another: closed here, owned there, opened there."""
+
+import asyncio
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from shared.bus.commands import CommandSender
+from shared.bus.connection import BusError
+from shared.bus.publisher import Publisher
+from shared.clock import now_ms
+from shared.company_id import SessionId
+from shared.messages.commands import Adopt
+from shared.messages.envelope import new_id
+from whatsapp_service.owners.lease import Lease
+from whatsapp_service.sessions.session import Session
+from whatsapp_service.sessions.supervisor import Supervisor
+from whatsapp_service.store.directory import StoreUnavailableError
+from whatsapp_service.store.registry import Registry
+
+_log = structlog.get_logger(__name__)
+_handed_over = Counter("sessions_handed_over_total", "Sessions given to a process that lives")
+
+AT_ONCE: Final = 3
+FLUSH_S: Final = 1.0
+"""What we still have to say of a session is said before its next owner says anything."""
+ADOPT_MS: Final = 20_000
+
+
+class Handover:
+    def __init__(
+        self,
+        lease: Lease,
+        registry: Registry,
+        supervisor: Supervisor,
+        sender: CommandSender,
+        publisher: Publisher,
+    ) -> None:
+        self._lease = lease
+        self._registry = registry
+        self._supervisor = supervisor
+        self._sender = sender
+        self._publisher = publisher
+        self._given: dict[str, int] = {}
+
+    async def all(self) -> None:
+        """Every session that can be moved, a few at a time; returns early without an heir.
+
+        What is in the middle of a link attempt stays until that is over.
+        """
+        self._given.clear()
+        slots = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for session in self._supervisor:
+                await slots.acquire()
+                if self._heir() is None:
+                    break
+                task = tasks.create_task(self.one(session))
+                task.add_done_callback(lambda _: slots.release())
+
+    async def one(self, session: Session) -> None:
+        """To the least loaded process. What nobody needs is let go."""
+        if session.device is None and not session.frozen:
+            if session.retirable:
+                await self._supervisor.retire(session)
+            return
+        heir = self._heir()
+        if heir is None or not session.movable:
+            return
+        self._given[heir] = self._given.get(heir, 0) + 1
+        await self._supervisor.let_go(session, lambda: self._give(session, heir))
+
+    async def _give(self, session: Session, heir: str) -> None:
+        """When it fails, the session is still ours, and is opened anew at the next look."""
+        await session.stop()
+        await self._publisher.flush(FLUSH_S)
+        try:
+            given = await self._registry.hand_over(session.tenure, heir)
+        except StoreUnavailableError:
+            given = False
+        if not given:
+            _log.warning("session_not_handed_over", company_id=session.session_id)
+            return
+        _handed_over.inc()
+        await tell_to_adopt(self._sender, session.session_id, heir)
+
+    def _heir(self) -> str | None:
+        peers = self._lease.peers
+        if peers is None or not peers.heirs:
+            return None
+        least = min(peers.heirs, key=lambda it: it.sessions + self._given.get(it.process_id, 0))
+        return least.process_id
+
+
+async def tell_to_adopt(
+    sender: CommandSender, session_id: SessionId, heir: str | None = None
+) -> None:
+    """Without ``heir``, whoever owns it. What does not arrive is found at the next look."""
+    now = now_ms()
+    command = Adopt(
+        command_id=new_id(), company_id=session_id, issued_at=now, expires_at=now + ADOPT_MS
+    )
+    try:
+        await (sender.send(command) if heir is None else sender.send_to(heir, command))
+    except BusError as error:
+        _log.warning("adoption_not_told", error=type(error).__name__)
