@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from api_service.core.activity import Activity
 from shared.bus.connection import BusError
-from shared.bus.ping import RoundTrips
+from shared.bus.ping import NobodyAnsweredError, RoundTrips
 from shared.bus.vitals import Vitals
 from shared.db import Pool, measure_latency_ms
 
 CHECK_S: Final = 2.0
-PONG_S: Final = 1.0
+PONG_S: Final = 1.5
 UNREAD_WARNING: Final = 1_000
 MEMORY_WARNING_BYTES: Final = 1024**3
 
@@ -99,12 +99,21 @@ class HealthChecks:
         return _reachable(await measure_latency_ms(self._database, CHECK_S))
 
     async def whatsapp(self) -> Check:
-        """A ping through the WhatsApp process and back."""
+        """A ping through the WhatsApp processes and back; ``silent``: who should have answered."""
         try:
             trip = await self._round_trips.through_whatsapp_service(PONG_S)
-        except (BusError, OSError, TimeoutError):
-            return Check(Health.WARNING, {"reachable": False, "latencyMs": None})
-        return Check(Health.OK, {"reachable": True, "latencyMs": round(trip.latency_ms, 1)})
+        except (BusError, OSError, TimeoutError) as error:
+            silent = error.silent if isinstance(error, NobodyAnsweredError) else ()
+            detail = {"reachable": False, "latencyMs": None, "silent": list(silent)}
+            return Check(Health.WARNING, detail)
+        return Check(
+            Health.WARNING if trip.silent else Health.OK,
+            {
+                "reachable": True,
+                "latencyMs": round(trip.latency_ms, 1),
+                "silent": list(trip.silent),
+            },
+        )
 
     async def queue(self) -> Check:
         """Commands to sessions. Some that are dead wait for an operator."""

@@ -24,7 +24,7 @@ from api_service.web.health_models import (
 from api_service.web.openapi.operation import Answer, DocumentedRoute, Operation
 from api_service.web.reading import read_query
 from shared.bus.connection import BusError
-from shared.bus.ping import RoundTrips
+from shared.bus.ping import NobodyAnsweredError, RoundTrips
 from shared.clock import now_ms
 from shared.errors import ErrorCode
 
@@ -46,9 +46,9 @@ _OVERALL: Final = Operation(
     _TAG,
 )
 _PUBSUB: Final = Operation(
-    "A ping through the WhatsApp process and back",
+    "A ping through the WhatsApp processes and back",
     [
-        Answer(200, "It came back.", PubsubWorks),
+        Answer(200, "It came back; `silent` names who did not answer.", PubsubWorks),
         Answer(503, "It did not, in time.", PubsubFails),
     ],
     _TAG,
@@ -117,18 +117,20 @@ class HealthRoutes:
         started = time.perf_counter()
         try:
             trip = await self._round_trips.through_whatsapp_service(timeout_ms / 1000)
+        except NobodyAnsweredError as error:
+            fault = f"no pong within {timeout_ms} ms"
+            return _unhealthy("pubsub", "timeout", fault, started, silent=list(error.silent))
         except TimeoutError:
-            if not self._round_trips.listener.subscribed.is_set():
-                return _unhealthy("pubsub", "error", "not subscribed to Redis", started)
-            return _unhealthy("pubsub", "timeout", f"no pong within {timeout_ms} ms", started)
+            return _unhealthy("pubsub", "error", "not subscribed to Redis", started)
         except (BusError, OSError):
             return _unhealthy("pubsub", "error", "Redis is not reachable", started)
         return json_answer(
             {
-                "status": "healthy",
+                "status": "degraded" if trip.silent else "healthy",
                 "pubsub": "working",
                 "latencyMs": round(trip.latency_ms, 2),
                 "testId": trip.test_id,
+                "silent": list(trip.silent),
                 "timestamp": iso(now_ms()),
             }
         )
@@ -170,7 +172,7 @@ class HealthRoutes:
         return json_answer({**report, "timestamp": iso(now_ms())})
 
 
-def _unhealthy(subject: str, kind: str, error: str, started: float) -> JSONResponse:
+def _unhealthy(subject: str, kind: str, error: str, started: float, **more: object) -> JSONResponse:
     body: dict[str, Any] = {
         "status": "unhealthy",
         subject: kind,
@@ -178,5 +180,6 @@ def _unhealthy(subject: str, kind: str, error: str, started: float) -> JSONRespo
         "latencyMs": round((time.perf_counter() - started) * 1000, 2),
         "timestamp": iso(now_ms()),
         "suggestion": _SUGGESTIONS[kind],
+        **more,
     }
     return json_answer(body, 503)

@@ -30,9 +30,12 @@ class RedisCheck(ReachableCheck):
 
 
 class WhatsAppCheck(BaseModel):
+    """``silent``: ids of WhatsApp processes that should have answered and did not."""
+
     status: Health
     reachable: bool
     latencyMs: float | None  # noqa: N815
+    silent: list[str]
 
 
 class QueueCheck(BaseModel):
@@ -71,10 +74,13 @@ class Overall(BaseModel):
 
 
 class PubsubWorks(BaseModel):
-    status: Literal["healthy"]
+    """``degraded``: the processes in ``silent`` should have answered and did not."""
+
+    status: Literal["healthy", "degraded"]
     pubsub: Literal["working"]
     latencyMs: float  # noqa: N815
     testId: str  # noqa: N815
+    silent: list[str]
     timestamp: str
 
 
@@ -85,6 +91,7 @@ class PubsubFails(BaseModel):
     latencyMs: float  # noqa: N815
     timestamp: str
     suggestion: str
+    silent: list[str] = Field(default_factory=list)
 
 
 class RedisPubsubWorks(BaseModel):

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from shared.bus import keys
 from shared.bus.connection import connect_redis
-from shared.bus.ping import PingResponder, RoundTrips
+from shared.bus.heartbeat import Heartbeats
+from shared.bus.ping import NobodyAnsweredError, PingResponder, RoundTrips
+from tests.support.heart import beating
 
 
 @pytest.fixture
@@ -71,6 +74,27 @@ async def test_round_trips_are_measured(round_trips: RoundTrips) -> None:
     assert there.test_id.startswith("ping_")
     assert there.latency_ms > 0
     assert here.latency_ms > 0
+
+
+@pytest.mark.usefixtures("responder")
+async def test_those_who_should_answer_and_do_not_are_named(
+    redis: Redis, round_trips: RoundTrips
+) -> None:
+    """A heart that was heard and is silent now, and one that beats while its process hangs."""
+    async with beating(redis, "process-1"), beating(redis, "hangs"):
+        await redis.sadd(keys.PROCESSES, "killed")
+        trip = await round_trips.through_whatsapp_service(5)
+        assert trip.silent == ("hangs", "killed")
+
+    await Heartbeats(redis).strike_off("killed")
+    assert (await round_trips.through_whatsapp_service(5)).silent == ()
+
+
+async def test_when_nobody_answers_all_are_named(redis: Redis, round_trips: RoundTrips) -> None:
+    await redis.sadd(keys.PROCESSES, "killed")
+    with pytest.raises(NobodyAnsweredError) as nobody:
+        await round_trips.through_whatsapp_service(0.2)
+    assert nobody.value.silent == ("killed",)
 
 
 async def test_nobody_answers_is_a_timeout_and_leaves_nothing_behind(
