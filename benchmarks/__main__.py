@@ -5,16 +5,39 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from benchmarks import activation, bus, crowd, idle, limiter, redirects, waits, webhooks
+from benchmarks import (
+    activation,
+    bus,
+    crowd,
+    drain,
+    failover,
+    idle,
+    limiter,
+    ownership,
+    redirects,
+    restore,
+    waits,
+    webhooks,
+)
 from benchmarks.report import Figure, Report, say
 from benchmarks.world import World, whole_world
+from tests.support.fleet_ground import Ground, open_ground
 
 Measured = tuple[list[Figure], Mapping[str, object]]
+
+SALONS = 200
+FLEET: Mapping[str, Callable[[Ground], Awaitable[Measured]]] = {
+    "restore": restore.measure,
+    "failover": failover.measure,
+    "drain": drain.measure,
+    "ownership": ownership.measure,
+}
+"""What is measured with several WhatsApp processes over salons that are linked already."""
 
 LINKERS = {"LINKER_CAPACITY": "20", "LINKER_SPARES": "2", "SESSION_SWEEP_S": "30"}
 
 
-async def run(report: Report, *, quick: bool, chosen: set[str]) -> None:
+async def run_world(report: Report, *, quick: bool, chosen: set[str]) -> None:
     async with whole_world(**LINKERS) as world:
         say("one salon is linked, so that everything is loaded")
         await idle.link_many(world, 1)
@@ -36,6 +59,23 @@ async def run(report: Report, *, quick: bool, chosen: set[str]) -> None:
         report.facts.append(await _replaced(world))
 
 
+async def run_fleet(report: Report, ground: Ground, names: list[str]) -> None:
+    for name in names:
+        say(name)
+        _keep(report, name, await FLEET[name](ground))
+
+
+def run(report: Report, *, quick: bool, chosen: set[str]) -> None:
+    """The fleet's are not among the quick ones, unless they are chosen."""
+    fleet = [name for name in FLEET if name in chosen or not (chosen or quick)]
+    if not chosen or chosen - FLEET.keys():
+        asyncio.run(run_world(report, quick=quick, chosen=chosen))
+    if fleet:
+        say(f"{SALONS} salons are made")
+        with open_ground(SALONS) as ground:
+            asyncio.run(run_fleet(report, ground, fleet))
+
+
 def _keep(report: Report, name: str, measured: Measured) -> None:
     figures, report.numbers[name] = measured
     for figure in figures:
@@ -54,12 +94,13 @@ def main() -> int:
     parser.add_argument(
         "chosen",
         nargs="*",
-        help="bus waits idle crowd redirects activation webhooks limiter; all, kept, by default",
+        help="bus waits idle crowd redirects activation webhooks limiter restore failover drain "
+        "ownership; all, kept, by default",
     )
     arguments = parser.parse_args()
     quick, chosen = arguments.quick, set(arguments.chosen)
     report = Report("Figures", " ".join(["python -m benchmarks", *sys.argv[1:]]))
-    asyncio.run(run(report, quick=quick, chosen=chosen))
+    run(report, quick=quick, chosen=chosen)
     sys.stdout.write("\n" + report.text())
     if not (quick or chosen):
         for path in report.keep("bench"):

@@ -80,7 +80,11 @@ class Member:
 
 @dataclass
 class Fleet:
-    """The processes by name, and where a measurement stands."""
+    """The processes by name, and where a measurement stands.
+
+    ``apart``: each believes to be on a machine of its own, so that none sees that another's pid is
+    gone; for members that are made afterwards.
+    """
 
     ground: Ground
     bus: BusProbe
@@ -88,6 +92,7 @@ class Fleet:
     http: httpx2.AsyncClient
     environment: dict[str, str]
     members: dict[str, Member] = field(default_factory=dict)
+    apart: bool = False
 
     @property
     def session_ids(self) -> list[SessionId]:
@@ -95,8 +100,10 @@ class Fleet:
 
     def member(self, name: str) -> Member:
         if name not in self.members:
-            port = {"WHATSAPP_PORT": str(free_port())}
-            environment = {**self.ground.environment, **self.environment, **port}
+            own = {"WHATSAPP_PORT": str(free_port())}
+            if self.apart:
+                own["MACHINE_ID"] = f"machine-{name}"
+            environment = {**self.ground.environment, **self.environment, **own}
             self.members[name] = Member(name, environment, self.ground.folder)
         return self.members[name]
 

@@ -1,7 +1,6 @@
 """Sees what happens to a fleet's salons: at the network, which cannot be fooled, and on the bus."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -136,12 +135,3 @@ async def recording(fleet: Fleet) -> AsyncIterator[Recorder]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-@dataclass
-class Stopwatch:
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def s(self) -> float:
-        return time.monotonic() - self.began
