@@ -2,8 +2,11 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
 
 from benchmarks import (
     activation,
@@ -98,6 +101,7 @@ def main() -> int:
         "ownership; all, kept, by default",
     )
     arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     quick, chosen = arguments.quick, set(arguments.chosen)
     report = Report("Figures", " ".join(["python -m benchmarks", *sys.argv[1:]]))
     run(report, quick=quick, chosen=chosen)

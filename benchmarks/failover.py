@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from benchmarks.report import Figure, say
-from tests.support.fleet import Fleet, open_fleet
+from tests.support.fleet import NAMES, Fleet, open_fleet
 from tests.support.fleet_ground import Ground
 from tests.support.fleet_scenarios import (
     Outcome,
@@ -18,7 +18,6 @@ from tests.support.fleet_scenarios import (
     without_redis,
 )
 
-NAMES: Final = ["a", "b", "c"]
 LIMIT_S: Final = 45.0
 SETTLE_LIMIT_S: Final = 30.0
 AWAY_S: Final = 30.0

@@ -6,9 +6,8 @@ from typing import Final
 
 import psycopg
 
-from benchmarks.failover import NAMES
 from benchmarks.report import Figure, say
-from tests.support.fleet import open_fleet
+from tests.support.fleet import NAMES, open_fleet
 from tests.support.fleet_ground import DATABASE, Ground
 
 LIMIT: Final = 2.0

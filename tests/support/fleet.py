@@ -20,6 +20,7 @@ from tests.support.fleet_ground import Ground
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import wait_until
 
+NAMES: Final = ("a", "b", "c")
 START_S: Final = 60.0
 """Several at once on a busy machine."""
 STOP_S: Final = 60.0

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -113,7 +113,7 @@ async def silent_redis(fleet: Fleet, away_s: float, timeout_s: float) -> Outcome
     return await _hung(fleet, fleet.ground.redis, away_s, timeout_s)
 
 
-async def deploy(fleet: Fleet, names: list[str], timeout_s: float) -> Outcome:
+async def deploy(fleet: Fleet, names: Sequence[str], timeout_s: float) -> Outcome:
     """One after the other: SIGTERM, and a new life in its place."""
     async with _observed(fleet) as outcome, _watched(fleet.ground, outcome):
         began = time.monotonic()

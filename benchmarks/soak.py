@@ -1,0 +1,126 @@
+"""``python -m benchmarks.soak``: a day of salons' lives in minutes, after which nothing has grown.
+
+Rounds of everything that happens to salons and processes, each followed by a calm moment: every
+salon is connected in one process, no device was held twice, and what is held is counted. Everything
+is on loopback; it ends by itself and keeps a report.
+"""
+
+import argparse
+import asyncio
+import logging
+import random
+import sys
+import time
+from typing import Final
+
+import structlog
+
+from benchmarks.report import Report, say
+from benchmarks.soak_life import Life
+from benchmarks.soak_samples import Sample, take_sample, trends
+from tests.support.fleet import NAMES, Fleet, open_fleet
+from tests.support.fleet_ground import Ground, open_ground
+from tests.support.fleet_recorder import Recorder, recording
+from tests.support.holdings import gauges
+from tests.support.waiting import wait_until
+
+SALONS: Final = 36
+ROUND_S: Final = 30.0
+CALM_S: Final = 180.0
+"""A ban lasts a minute, a QR that nobody scans almost three."""
+START_S: Final = 60.0
+OVERTIME_S: Final = 600.0
+ENVIRONMENT: Final = {"SESSION_SWEEP_S": "1", "LINKER_SPARES": "1"}
+
+
+class SoakFailedError(Exception):
+    """Something was not as it must be at a calm moment."""
+
+
+async def run(report: Report, ground: Ground, minutes: float, seed: int) -> bool:
+    samples: list[Sample] = []
+    async with open_fleet(ground, **ENVIRONMENT) as fleet:
+        await fleet.start(*NAMES)
+        await fleet.all_connected(START_S)
+        life = Life(fleet, random.Random(seed))  # noqa: S311 - chance, not secrecy
+        try:
+            async with recording(fleet) as recorder, asyncio.timeout(minutes * 60 + OVERTIME_S):
+                await _rounds(life, recorder, samples, time.monotonic() + minutes * 60)
+        except (SoakFailedError, TimeoutError, ExceptionGroup) as error:
+            say(f"FAILED: {error!r}")
+            report.facts += [f"**Failed in round {life.round}:** {error!r}", ""]
+            return _note(report, life, samples) and False
+    return _note(report, life, samples)
+
+
+async def _rounds(life: Life, recorder: Recorder, samples: list[Sample], end: float) -> None:
+    while time.monotonic() < end:
+        await life.live(ROUND_S)
+        await _calm(life.fleet, recorder)
+        samples.append(await take_sample(life.fleet))
+        deeds = ", ".join(f"{number} {deed}" for deed, number in sorted(life.deeds.items()))
+        say(f"  round {life.round}: {deeds}")
+
+
+async def _calm(fleet: Fleet, recorder: Recorder) -> None:
+    """Raises SoakFailedError or TimeoutError."""
+    await fleet.phones.clear_faults()
+    await fleet.all_connected(CALM_S)
+
+    async def nobody_links() -> bool:
+        held = [await gauges(member.url) for member in fleet.members.values()]
+        return all(it["linkers_in_use"] == it["linkers_queued"] == 0 for it in held)
+
+    await wait_until(nobody_links, CALM_S, "no link attempt is under way")
+    complaints = {
+        "held twice": await recorder.replaced(),
+        "stale events": recorder.stale(),
+        "not understood": await fleet.phones.unknown_stanzas(),
+        "work failed": [log for log in fleet.logs() if "session_work_failed" in log][:1],
+    }
+    told = {name: what for name, what in complaints.items() if what}
+    if told:
+        raise SoakFailedError(str(told)[:2_000])
+
+
+def _note(report: Report, life: Life, samples: list[Sample]) -> bool:
+    deeds = dict(sorted(life.deeds.items()))
+    report.numbers.update(rounds=life.round, deeds=deeds, samples=samples)
+    report.facts += ["| what happened | times |", "|---|---:|"]
+    report.facts += [f"| {deed} | {number:,} |" for deed, number in deeds.items()]
+    if not samples:
+        return False
+    found = trends(samples)
+    report.facts += [
+        "",
+        f"Medians over {len(samples)} calm moments:",
+        "",
+        "| held by all together | second third | last third | at most |",
+        "|---|---:|---:|---:|",
+        *(trend.row() for trend in found),
+    ]
+    growing = [trend.name for trend in found if not trend.flat]
+    if growing:
+        say(f"growing: {', '.join(growing)}")
+    return not growing
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
+    arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    command = f"python -m benchmarks.soak --minutes {arguments.minutes:g} --seed {arguments.seed}"
+    report = Report("Soak", command)
+    say(command)
+    with open_ground(SALONS) as ground:
+        healthy = asyncio.run(run(report, ground, arguments.minutes, arguments.seed))
+    report.facts.insert(0, "Nothing has grown.\n" if healthy else "**Not all is well.**\n")
+    for path in report.keep("soak"):
+        say(f"kept in {path}")
+    return 0 if healthy else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

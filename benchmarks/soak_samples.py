@@ -1,0 +1,120 @@
+"""What everything together holds at calm moments, and whether it grows."""
+
+import asyncio
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+import psycopg
+from psycopg.sql import SQL, Identifier
+from redis.asyncio import Redis
+
+from tests.support.fleet import Fleet, Member
+from tests.support.fleet_ground import Ground
+
+OURS: Final = "soak"
+STEADY: Final = "a"
+"""The member that lives through all of it."""
+TABLES: Final = (
+    "whatsapp_sessions",
+    "whatsapp_processes",
+    "whatsapp_link_attempts",
+    "whatsmeow_device",
+    "whatsmeow_pre_keys",
+    "whatsmeow_identity_keys",
+    "whatsmeow_sessions",
+)
+TOLERANCE: Final = 0.05
+ALLOWANCE: Final[Mapping[str, float]] = {
+    "memory of the steady process, MB": 8.0,
+    "memory of all, MB": 25.0,
+    "threads": 8.0,
+    "descriptors": 20.0,
+    "Postgres connections": 12.0,
+    "Redis keys": 6.0,
+    "Redis memory, MB": 4.0,
+    "rows of whatsmeow_pre_keys": 900.0,
+}
+"""Beyond the tolerance: what pools and the Go runtime keep of their busiest moment, and of device
+keys a new link's 812."""
+ROWS_ALLOWANCE: Final = 3.0
+
+Sample = dict[str, float]
+
+
+async def take_sample(fleet: Fleet) -> Sample:
+    """Of a calm moment; the processes' figures are sums, so that sessions may move."""
+    members = [member for member in fleet.members.values() if member.runs]
+    sample: Sample = {
+        "threads": sum(member.usage().num_threads() for member in members),
+        "descriptors": sum(member.usage().num_fds() for member in members),
+        "child processes": sum(len(member.usage().children()) for member in members),
+        "memory of all, MB": sum(map(_resident_mb, members)),
+        "memory of the steady process, MB": _resident_mb(fleet.members[STEADY]),
+        "connections at the network": (await fleet.phones.stats()).open_connections,
+    }
+    sample |= await _of_redis(fleet.ground.redis_url)
+    return sample | await asyncio.to_thread(_of_postgres, fleet.ground)
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Medians of the second and of the last third."""
+
+    name: str
+    second: float
+    last: float
+
+    @property
+    def allowed(self) -> float:
+        rows = ROWS_ALLOWANCE if self.name.startswith("rows of ") else 0.0
+        return self.second * (1 + TOLERANCE) + ALLOWANCE.get(self.name, rows)
+
+    @property
+    def flat(self) -> bool:
+        return self.last <= self.allowed
+
+    def row(self) -> str:
+        last = f"{self.last:,.4g}{'' if self.flat else ' **grows**'}"
+        return f"| {self.name} | {self.second:,.4g} | {last} | {self.allowed:,.4g} |"
+
+
+def trends(samples: list[Sample]) -> list[Trend]:
+    """The first third is warming up: pools fill, Go's runtime learns."""
+    third = max(1, len(samples) // 3)
+    second, last = samples[-2 * third : -third], samples[-third:]
+    return [Trend(name, _median(second, name), _median(last, name)) for name in samples[-1]]
+
+
+def _median(samples: list[Sample], name: str) -> float:
+    return statistics.median(sample.get(name, 0.0) for sample in samples)
+
+
+def _resident_mb(member: Member) -> float:
+    return float(psutil.Process(member.process.pid).memory_info().rss) / 1e6
+
+
+async def _of_redis(url: str) -> Sample:
+    async with Redis.from_url(url) as redis:
+        memory = await redis.info("memory")
+        return {
+            "Redis keys": await redis.dbsize(),
+            "Redis memory, MB": memory["used_memory_dataset"] / 1e6,
+        }
+
+
+def _of_postgres(ground: Ground) -> Sample:
+    with psycopg.connect(ground.database_url, application_name=OURS) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name <> %s",
+            [OURS],
+        ).fetchone()
+        sample: Sample = {"Postgres connections": float(found[0]) if found else 0.0}
+        for table in TABLES:
+            statement = SQL("SELECT count(*) FROM {}")
+            row = connection.execute(statement.format(Identifier(table))).fetchone()
+            sample[f"rows of {table}"] = float(row[0]) if row else 0.0
+    return sample

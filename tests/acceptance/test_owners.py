@@ -1,0 +1,89 @@
+"""Several WhatsApp processes share the salons, and each salon has one owner whatever happens."""
+
+from collections import Counter
+from typing import Final
+
+import pytest
+
+from tests.support.fleet import NAMES, Fleet
+from tests.support.fleet_fixtures import fleet, fleet_ground
+from tests.support.fleet_recorder import recording
+from tests.support.fleet_scenarios import (
+    Outcome,
+    deploy,
+    held_by,
+    kill,
+    stand_still,
+    without_postgres,
+    without_redis,
+)
+
+__all__ = ["fleet", "fleet_ground"]
+
+START_S: Final = 25.0
+FAIL_OVER_S: Final = 35.0
+AWAY_S: Final = 3.0
+SETTLE_S: Final = 20.0
+DEPLOY_AWAY_S: Final = 3.0
+
+
+async def test_the_salons_are_shared_and_a_killed_process_s_go_to_the_others(fleet: Fleet) -> None:
+    async with recording(fleet) as recorder:
+        await _start(fleet)
+        assert await recorder.replaced() == {}
+    shares = Counter(names[0] for names in (await fleet.holders()).values())
+    assert set(shares) == set(NAMES)
+    outcome = await kill(fleet, "a", FAIL_OVER_S)
+    assert outcome.moved == shares["a"]
+    assert outcome.lost == outcome.moved
+    _assert_one_owner_each(outcome)
+
+
+async def test_a_process_killed_on_another_machine_is_found_dead_by_its_silence(
+    fleet: Fleet,
+) -> None:
+    fleet.apart = True
+    await _start(fleet)
+    outcome = await kill(fleet, "b", FAIL_OVER_S)
+    assert outcome.moved
+    _assert_one_owner_each(outcome)
+
+
+@pytest.mark.timeout(90)
+async def test_one_that_stood_still_finds_itself_fenced_and_does_no_harm(fleet: Fleet) -> None:
+    await _start(fleet)
+    held = await held_by(fleet, "c")
+    outcome = await stand_still(fleet, "c", pause_s=0, timeout_s=FAIL_OVER_S)
+    assert outcome.moved == len(held)
+    assert set(outcome.replaced) <= held
+    assert max(outcome.replaced.values(), default=0) <= 1
+    assert outcome.stale == []
+
+
+async def test_postgres_or_redis_away_for_a_moment_ends_no_connection(fleet: Fleet) -> None:
+    await _start(fleet)
+    for outage in (without_postgres, without_redis):
+        outcome = await outage(fleet, AWAY_S, SETTLE_S)
+        assert outcome.lost == 0
+        assert outcome.longest_away_s == 0
+        _assert_one_owner_each(outcome)
+
+
+@pytest.mark.timeout(90)
+async def test_a_rolling_deploy_leaves_each_salon_with_one_owner_throughout(fleet: Fleet) -> None:
+    await _start(fleet)
+    outcome = await deploy(fleet, NAMES, SETTLE_S)
+    assert outcome.ownerless == 0
+    assert outcome.moved >= len(fleet.session_ids)
+    assert outcome.longest_away_s <= DEPLOY_AWAY_S
+    _assert_one_owner_each(outcome)
+
+
+async def _start(fleet: Fleet) -> None:
+    await fleet.start(*NAMES)
+    await fleet.all_connected(START_S)
+
+
+def _assert_one_owner_each(outcome: Outcome) -> None:
+    assert outcome.replaced == {}
+    assert outcome.stale == []
