@@ -47,8 +47,7 @@ async def measure(ground: Ground) -> tuple[list[Figure], Mapping[str, object]]:
 
     async with open_fleet(ground) as fleet:
         fleet.apart = True
-        await fleet.start(*NAMES)
-        await fleet.all_connected(START_S)
+        await fleet.start_evenly(*NAMES, timeout_s=START_S)
         say("  connected; one process is killed")
         outcome = await kill(fleet, "a", PATIENCE_S)
         note("kill", outcome, *_of_kill(outcome))

@@ -20,8 +20,7 @@ SHOWN: Final = 8
 async def measure(ground: Ground) -> tuple[list[Figure], Mapping[str, object]]:
     """Every statement in our database in a minute, the library's own among them."""
     async with open_fleet(ground) as fleet:
-        await fleet.start(*NAMES)
-        await fleet.all_connected(PATIENCE_S)
+        await fleet.start_evenly(*NAMES, timeout_s=PATIENCE_S)
         await asyncio.sleep(QUIET_S)
         await asyncio.to_thread(_reset, ground)
         say(f"  nothing happens for {MEASURED_S:.0f} s")

@@ -40,8 +40,7 @@ class SoakFailedError(Exception):
 async def run(report: Report, ground: Ground, minutes: float, seed: int) -> bool:
     samples: list[Sample] = []
     async with open_fleet(ground, **ENVIRONMENT) as fleet:
-        await fleet.start(*NAMES)
-        await fleet.all_connected(START_S)
+        await fleet.start_evenly(*NAMES, timeout_s=START_S)
         life = Life(fleet, random.Random(seed))  # noqa: S311 - chance, not secrecy
         try:
             async with recording(fleet) as recorder, asyncio.timeout(minutes * 60 + OVERTIME_S):

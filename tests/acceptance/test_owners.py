@@ -80,8 +80,7 @@ async def test_a_rolling_deploy_leaves_each_salon_with_one_owner_throughout(flee
 
 
 async def _start(fleet: Fleet) -> None:
-    await fleet.start(*NAMES)
-    await fleet.all_connected(START_S)
+    await fleet.start_evenly(*NAMES, timeout_s=START_S)
 
 
 def _assert_one_owner_each(outcome: Outcome) -> None:

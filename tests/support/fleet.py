@@ -116,6 +116,16 @@ class Fleet:
             for name in names:
                 tasks.create_task(self.wait_healthy(self.member(name)))
 
+    async def start_evenly(self, *names: str, timeout_s: float = START_S) -> None:
+        """All at once; the salons come when each is there, so that each takes its share.
+
+        Otherwise the first that is up takes all, and hands some over later.
+        """
+        await asyncio.to_thread(self.ground.hold_salons_back)
+        await self.start(*names)
+        await asyncio.to_thread(self.ground.let_salons_come)
+        await self.all_connected(timeout_s)
+
     async def wait_healthy(self, member: Member) -> None:
         process = member.process
 

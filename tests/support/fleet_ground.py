@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, LiteralString
 
 import psutil
 import psycopg
@@ -104,6 +104,16 @@ class Ground:
         self._write_accounts()
         self.network.start()
 
+    def hold_salons_back(self) -> None:
+        """As if they were not linked yet."""
+        self._execute("CREATE TABLE held_back AS SELECT * FROM whatsapp_sessions")
+        self._execute("DELETE FROM whatsapp_sessions")
+
+    def let_salons_come(self) -> None:
+        """All at once."""
+        self._execute("INSERT INTO whatsapp_sessions SELECT * FROM held_back")
+        self._execute("DROP TABLE held_back")
+
     def prepare(self, salons: int) -> None:
         """The template: both schemas, made by whoever makes them in production, and the salons."""
         url = self.postgres_setup.url(TEMPLATE)
@@ -131,6 +141,10 @@ class Ground:
         path = self.network.folder / state_file.FILE_NAME
         accounts = [salon.account for salon in self.salons]
         state_file.save(path, state_file.load(path).model_copy(update={"accounts": accounts}))
+
+    def _execute(self, statement: LiteralString) -> None:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(statement)
 
     def _run(self, statement: SQL, *names: str) -> None:
         with psycopg.connect(self.postgres_setup.url(), autocommit=True) as connection:
