@@ -114,6 +114,10 @@ class Lease:
             else:
                 await asyncio.sleep(RENEW_EVERY_S)
 
+    async def look(self) -> None:
+        """At once: who was there last time may have left. Raises StoreUnavailableError."""
+        await self._look_around()
+
     async def next_look(self) -> Peers:
         """What the next look shows."""
         waiting: asyncio.Future[Peers] = asyncio.get_running_loop().create_future()

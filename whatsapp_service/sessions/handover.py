@@ -18,6 +18,7 @@ from whatsapp_service.sessions.session import Session
 from whatsapp_service.sessions.supervisor import Supervisor
 from whatsapp_service.store.directory import StoreUnavailableError
 from whatsapp_service.store.registry import Registry
+from whatsapp_service.store.sessions import Tenure
 
 _log = structlog.get_logger(__name__)
 _handed_over = Counter("sessions_handed_over_total", "Sessions given to a process that lives")
@@ -43,6 +44,8 @@ class Handover:
         self._sender = sender
         self._publisher = publisher
         self._given: dict[str, int] = {}
+        self._unfit: set[str] = set()
+        """Took none, though the last look showed them: they have left or are leaving."""
 
     async def all(self) -> None:
         """Every session that can be moved, a few at a time; returns early without an heir.
@@ -50,6 +53,7 @@ class Handover:
         What is in the middle of a link attempt stays until that is over.
         """
         self._given.clear()
+        self._unfit.clear()
         slots = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for session in self._supervisor:
@@ -65,31 +69,39 @@ class Handover:
             if session.retirable:
                 await self._supervisor.retire(session)
             return
-        heir = self._heir()
-        if heir is None or not session.movable:
-            return
-        self._given[heir] = self._given.get(heir, 0) + 1
-        await self._supervisor.let_go(session, lambda: self._give(session, heir))
+        if self._heir() is not None and session.movable:
+            await self._supervisor.let_go(session, lambda: self._give(session))
 
-    async def _give(self, session: Session, heir: str) -> None:
+    async def _give(self, session: Session) -> None:
         """When it fails, the session is still ours, and is opened anew at the next look."""
         await session.stop()
         await self._publisher.flush(FLUSH_S)
         try:
-            given = await self._registry.hand_over(session.tenure, heir)
+            heir = await self._find_heir(session.tenure)
         except StoreUnavailableError:
-            given = False
-        if not given:
+            heir = None
+        if heir is None:
             _log.warning("session_not_handed_over", company_id=session.session_id)
             return
         _handed_over.inc()
         await tell_to_adopt(self._sender, session.session_id, heir)
 
+    async def _find_heir(self, tenure: Tenure) -> str | None:
+        """Who owns it now; None when nobody would. Raises StoreUnavailableError."""
+        while (heir := self._heir()) is not None:
+            self._given[heir] = self._given.get(heir, 0) + 1
+            if await self._registry.hand_over(tenure, heir):
+                return heir
+            self._unfit.add(heir)
+        return None
+
     def _heir(self) -> str | None:
+        """The least loaded."""
         peers = self._lease.peers
-        if peers is None or not peers.heirs:
+        fit = [it for it in peers.heirs if it.process_id not in self._unfit] if peers else []
+        if not fit:
             return None
-        least = min(peers.heirs, key=lambda it: it.sessions + self._given.get(it.process_id, 0))
+        least = min(fit, key=lambda it: it.sessions + self._given.get(it.process_id, 0))
         return least.process_id
 
 

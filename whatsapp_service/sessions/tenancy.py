@@ -62,6 +62,7 @@ class Tenancy:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._registry.set_draining(self._lease.process_id)
+                await self._lease.look()
                 await self._handover.all()
         except StoreUnavailableError:
             _log.warning("leaving_without_postgres")
