@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from shared.endings import ENDINGS
 from shared.errors import ErrorCode
 from shared.messages.status import Reason, SessionStatus
 
@@ -139,7 +140,6 @@ STATUS_TEXTS: Final[dict[SessionStatus, Text]] = {
 }
 
 REASON_TEXTS: Final[dict[Reason, Text]] = {
-    Reason.LOGGED_OUT: STATUS_TEXTS[SessionStatus.LOGGED_OUT],
     Reason.REFUSED: ERROR_TEXTS[ErrorCode.LINK_REFUSED],
     Reason.WHATSAPP_UNREACHABLE: ERROR_TEXTS[ErrorCode.WHATSAPP_UNREACHABLE],
     Reason.LINKER_FAILED: ERROR_TEXTS[ErrorCode.LINKER_FAILED],
@@ -149,14 +149,58 @@ REASON_TEXTS: Final[dict[Reason, Text]] = {
     Reason.PASSKEY_REQUIRED: ERROR_TEXTS[ErrorCode.PASSKEY_REQUIRED],
     Reason.STORE_UNAVAILABLE: ERROR_TEXTS[ErrorCode.SERVICE_UNAVAILABLE],
     Reason.OWNER_LOST: ERROR_TEXTS[ErrorCode.SERVICE_UNAVAILABLE],
+}
+"""Why a link attempt has failed."""
+
+_LINK_AGAIN = "Подключите WhatsApp ещё раз, это займёт минуту."
+_NOTHING_TO_DO = "Делать ничего не нужно."
+_BY_ITSELF = STATUS_TEXTS[SessionStatus.RECONNECTING]
+_RESTARTING = Text("Наш сервис перезапускается.", _NOTHING_TO_DO)
+
+ENDING_TEXTS: Final[dict[Reason, Text]] = {
+    Reason.SOCKET_LOST: _BY_ITSELF,
+    Reason.STREAM_ERROR: _BY_ITSELF,
+    Reason.KEEPALIVE_TIMEOUT: _BY_ITSELF,
+    Reason.SERVER_ERROR: Text("У WhatsApp сбой, мы пробуем снова.", _NOTHING_TO_DO),
+    Reason.FLAPPING: Text(
+        "Связь с WhatsApp обрывается сразу после подключения.",
+        "Мы попробуем сами через несколько минут.",
+    ),
+    Reason.WHATSAPP_UNREACHABLE: Text(
+        "WhatsApp сейчас не отвечает, мы пробуем снова.", _NOTHING_TO_DO
+    ),
+    Reason.PROXY_UNREACHABLE: Text("Не отвечает наш канал связи с WhatsApp.", _NOTHING_TO_DO),
+    Reason.STORE_UNAVAILABLE: Text("На нашей стороне сбой, мы его устраняем.", _NOTHING_TO_DO),
+    Reason.SERVICE_STOPPED: _RESTARTING,
+    Reason.OWNER_LOST: _RESTARTING,
+    Reason.TEMPORARY_BAN: STATUS_TEXTS[SessionStatus.BANNED],
+    Reason.CLIENT_OUTDATED: STATUS_TEXTS[SessionStatus.OUTDATED],
+    Reason.REFUSED: Text("WhatsApp больше не принимает это подключение.", _LINK_AGAIN),
+    Reason.REPLACED: STATUS_TEXTS[SessionStatus.REPLACED],
+    Reason.DEVICE_REMOVED: Text(
+        "Устройство «AI Admin» удалили в WhatsApp на телефоне.", _LINK_AGAIN
+    ),
+    Reason.LOGGED_OUT: Text("WhatsApp больше не знает это устройство.", _LINK_AGAIN),
+    Reason.ACCOUNT_LOCKED: Text(
+        "WhatsApp заблокировал вход в этот аккаунт.",
+        "Откройте WhatsApp на телефоне салона и сделайте то, что он попросит, "
+        "затем подключите его ещё раз.",
+    ),
+    Reason.ACCOUNT_BANNED: Text(
+        "WhatsApp заблокировал этот номер.",
+        "Откройте WhatsApp на телефоне: там можно оспорить блокировку. "
+        "Или подключите другой номер.",
+    ),
+    Reason.CREDENTIALS_MISSING: Text("Данные подключения не найдены.", _LINK_AGAIN),
+    Reason.CREDENTIALS_BROKEN: Text("Данные подключения повреждены.", _LINK_AGAIN),
     Reason.UNLINKED: Text(
         "WhatsApp отвязан от AI Admin.",
         "Если «AI Admin» остался в WhatsApp → «Связанные устройства», удалите его там.",
     ),
-    Reason.CREDENTIALS_MISSING: Text(
-        "Данные подключения не найдены.", "Подключите WhatsApp ещё раз."
-    ),
+    Reason.UNINSTALLED: Text("AI Admin отключён в YClients.", _PRESS_CONNECT),
+    Reason.FROZEN: STATUS_TEXTS[SessionStatus.FROZEN],
 }
+"""Of each row of `shared.endings`."""
 
 ACTIVATION_TEXTS: Final[dict[str, Text]] = {
     "activating": Text("Подключаем салон в YClients…"),
@@ -187,6 +231,8 @@ def activation_text(integration_status: str) -> Text:
 
 def status_text(status: SessionStatus, reason: Reason | None = None) -> Text:
     """The reason's own text when there is one, else the status's."""
-    if status in {SessionStatus.ERROR, SessionStatus.LOGGED_OUT} and reason in REASON_TEXTS:
+    if reason in ENDINGS and status is ENDINGS[reason].status:
+        return ENDING_TEXTS[reason]
+    if status is SessionStatus.ERROR and reason in REASON_TEXTS:
         return REASON_TEXTS[reason]
     return STATUS_TEXTS[status]

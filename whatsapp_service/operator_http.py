@@ -100,6 +100,12 @@ def take_inventory(
         "status",
         lambda: Counter(session.state.status.value for session in supervisor),
     )
+    inventory.add_each(
+        "sessions_by_reason",
+        "Sessions in this process whose state has a reason",
+        "reason",
+        lambda: Counter(it.state.reason.value for it in supervisor if it.state.reason),
+    )
     inventory.add(
         "session_timers",
         "Timers of sessions that are set",
@@ -120,6 +126,7 @@ def _describe(session: Session) -> dict[str, Any]:
     return {
         "status": state.status,
         "reason": state.reason,
+        "retryAt": _iso(state.retry_at / 1000 if state.retry_at else None),
         "connected": session.connected,
         "phoneNumber": mask_phone(state.phone) if state.phone else None,
         "messagesSent": 0,

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 from shared.settings import CommonSettings, require_postgres_url
 from whatsapp_service.gateway.store_url import libpq_store_url, library_store_url
 from whatsapp_service.proxy_url import ProxyUrl, ProxyUrlError
+from whatsapp_service.sessions.breaker import Patience
 
 
 class WhatsAppSettings(CommonSettings):
@@ -32,6 +33,9 @@ class WhatsAppSettings(CommonSettings):
     machine_id: str = Field(default="", max_length=64)
     hand_over_timeout_s: float = Field(default=20.0, ge=0, le=600)
     session_sweep_s: float = Field(default=30.0, ge=0.1, le=3600)
+    reconnect_first_s: float = Field(default=2.0, ge=0.01, le=60)
+    reconnect_slow_s: float = Field(default=300.0, ge=0.1, le=3600)
+    connection_stable_s: float = Field(default=30.0, ge=0.1, le=600)
 
     @property
     def store_url(self) -> str:
@@ -57,6 +61,10 @@ class WhatsAppSettings(CommonSettings):
         """The way of salons that have none of their own; None is directly."""
         url = self.whatsapp_proxy_url.get_secret_value()
         return ProxyUrl.parse(url) if url else None
+
+    @property
+    def patience(self) -> Patience:
+        return Patience(self.reconnect_first_s, self.reconnect_slow_s, self.connection_stable_s)
 
     @model_validator(mode="after")
     def _check_proxy(self) -> Self:

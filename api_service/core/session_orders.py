@@ -33,9 +33,9 @@ class SessionOrders:
     def __init__(self, line: SessionLine) -> None:
         self._line = line
 
-    async def unlink(self, session_id: SessionId) -> None:
+    async def unlink(self, session_id: SessionId, *, uninstalled: bool = False) -> None:
         """Nothing is linked any more."""
-        await self._give(Unlink, session_id, UNLINK_S)
+        await self._give(Unlink, session_id, UNLINK_S, uninstalled=uninstalled)
 
     async def freeze(self, session_id: SessionId) -> None:
         """Nothing is open any more, and nothing opens; the credentials are kept."""
@@ -46,7 +46,11 @@ class SessionOrders:
         await self._give(Thaw, session_id, deadline_s)
 
     async def _give(
-        self, kind: type[Unlink | Freeze | Thaw], session_id: SessionId, deadline_s: float
+        self,
+        kind: type[Unlink | Freeze | Thaw],
+        session_id: SessionId,
+        deadline_s: float,
+        **fields: bool,
     ) -> None:
         deadline_s -= await self._line.owners.wait_for_one(deadline_s)
         command = kind(
@@ -54,6 +58,7 @@ class SessionOrders:
             company_id=session_id,
             issued_at=now_ms(),
             expires_at=deadline_ms(deadline_s),
+            **fields,
         )
         expectation = Expectation[CommandResult](_result_of(command.command_id))
         with self._line.outcomes.expecting(session_id, expectation):

@@ -71,6 +71,7 @@ class SessionReport:
             "phoneSeen": iso(snapshot.phone_seen),
             "hasQR": state.qr is not None,
             "hasPairingCode": state.code is not None,
+            "retryAt": iso(snapshot.retry_at),
             "updatedAt": iso(snapshot.updated_at),
         }
 

@@ -48,7 +48,7 @@ class Uninstalling:
         if isinstance(marked, Outcome):
             return await self._overtaken(work, marked)
         if work.step != UNLINKED:
-            await self._orders.unlink(work.session_id)
+            await self._orders.unlink(work.session_id, uninstalled=True)
             unlinked = await work.locked(
                 lambda connection, salon: self._note_unlinked(work, connection, salon)
             )

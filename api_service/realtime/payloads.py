@@ -11,6 +11,7 @@ from api_service.realtime.qr_image import qr_data_uri
 from shared.bus.snapshots import PresentState
 from shared.clock import now_ms
 from shared.company_id import SessionId
+from shared.endings import ENDINGS
 from shared.errors import AppError, ErrorCode
 from shared.failures import failure_code, known_reason
 from shared.messages.events import (
@@ -23,7 +24,7 @@ from shared.messages.events import (
     Qr,
     StatusChanged,
 )
-from shared.messages.status import Reason, SessionStatus
+from shared.messages.status import SessionStatus
 from shared.texts import CONNECTED_MESSAGE, activation_text, error_text, status_text
 
 Payload = dict[str, Any]
@@ -41,15 +42,6 @@ DOCUMENTED_CODE_ERRORS: Final = frozenset(
     }
 )
 
-_STATUS_AFTER_LOSS: Final = {
-    Reason.LOGGED_OUT: SessionStatus.LOGGED_OUT,
-    Reason.UNLINKED: SessionStatus.LOGGED_OUT,
-    Reason.REPLACED: SessionStatus.REPLACED,
-    Reason.TEMPORARY_BAN: SessionStatus.BANNED,
-    Reason.CLIENT_OUTDATED: SessionStatus.OUTDATED,
-    Reason.FROZEN: SessionStatus.FROZEN,
-}
-
 
 def of_event(event: AnySessionEvent) -> Told | None:  # noqa: PLR0911 - one flat table
     """None for an event that is no page's business."""
@@ -60,8 +52,8 @@ def of_event(event: AnySessionEvent) -> Told | None:  # noqa: PLR0911 - one flat
             return None
         case Disconnected():
             known = known_reason(event.reason)
-            lost = SessionStatus.RECONNECTING
-            return status(_STATUS_AFTER_LOSS.get(known, lost) if known else lost, event.reason)
+            after = ENDINGS[known].status if known in ENDINGS else SessionStatus.RECONNECTING
+            return status(after, event.reason)
         case Logout():
             return status(SessionStatus.LOGGED_OUT, event.reason)
         case Qr():

@@ -134,7 +134,7 @@ class WhatsAppHealth(BaseModel):
 
 
 class CompanyHealth(BaseModel):
-    """The number is masked.
+    """The number is masked. ``retryAt``: nothing is tried before that.
 
     ``loggedIn`` and ``socketAlive`` are as true as the owner is alive; ``lastEventAt`` and
     ``phoneSeen`` may be 60 s older than the truth. ``phoneSeen``: a sign of the salon's own phone.
@@ -153,5 +153,6 @@ class CompanyHealth(BaseModel):
     phoneSeen: str | None  # noqa: N815
     hasQR: bool  # noqa: N815
     hasPairingCode: bool  # noqa: N815
+    retryAt: str | None  # noqa: N815
     updatedAt: str | None  # noqa: N815
     timestamp: str

@@ -18,10 +18,10 @@ from starlette.staticfiles import StaticFiles
 
 from sandbox.whatsapp_network import silence
 from sandbox.whatsapp_network.account import Companion
+from sandbox.whatsapp_network.device_troubles import DeviceTroubles
 from sandbox.whatsapp_network.errors import Code, NetworkError
 from sandbox.whatsapp_network.faults import FaultSpec
 from sandbox.whatsapp_network.network import Network
-from sandbox.whatsapp_network.node import Node
 from sandbox.whatsapp_network.phone import Phone
 from sandbox.whatsapp_network.phone_signs import give_sign
 from sandbox.whatsapp_network.picture import PICTURE_MAX_BYTES, read_qr
@@ -108,7 +108,7 @@ class ControlApi:
             Route(f"{phone}/code", self._type_code, methods=["POST"]),
             Route(f"{phone}/sign", self._give_sign, methods=["POST"]),
             Route(device, self._unlink, methods=["DELETE"]),
-            Route(f"{device}/replace", self._replace, methods=["POST"]),
+            *DeviceTroubles(self._network).routes(device),
             Route("/control/screen", self._show_screen, methods=["POST"]),
             Route("/control/screen", self._current_screens),
             Route("/control/faults", self._current_faults),
@@ -168,15 +168,6 @@ class ControlApi:
 
     async def _unlink(self, request: Request) -> Response:
         await self._acting(request).unlink(request.path_params["device"])
-        return Response(status_code=HTTPStatus.NO_CONTENT)
-
-    async def _replace(self, request: Request) -> Response:
-        """End a device's session as another login under its name would."""
-        number, device = request.path_params["number"], request.path_params["device"]
-        self._network.companion(number, device)
-        if connection := self._network.online(number, device):
-            self._network.journal.note_replaced(number, device)
-            await connection.end_stream_error([Node("conflict", {"type": "replaced"})])
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def _show_screen(self, request: Request) -> Response:

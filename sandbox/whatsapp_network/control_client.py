@@ -108,6 +108,15 @@ class ControlClient:
         """End the device's session as a second login would."""
         await self._do("POST", f"/control/phones/{number}/devices/{device}/replace")
 
+    async def end_stream(self, number: str, device: int, code: str) -> None:
+        """End the device's stream with an error of this code."""
+        path = f"/control/phones/{number}/devices/{device}/stream-error"
+        await self._do("POST", path, {"code": code})
+
+    async def forget_keys(self, number: str, device: int) -> None:
+        """Have the server no longer accept the device's keys; a connection is cut."""
+        await self._do("POST", f"/control/phones/{number}/devices/{device}/forget-keys")
+
     async def show_screen(self, qr: str, label: str = "") -> None:
         await self._do("POST", "/control/screen", {"qr": qr, "label": label})
 

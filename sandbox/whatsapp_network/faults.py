@@ -13,6 +13,8 @@ from sandbox.whatsapp_network.errors import Code, NetworkError
 class FaultKind(StrEnum):
     """`REFUSED`, `BANNED`, `OUTDATED`, `DROPPED` meet the next logins; the rest lasts.
 
+    `FLAPPING`: a login works, and its connection is reset `delay_s` later.
+
     `HELD`: what the network says waits until the fault is cleared, so that time stands still at
     a step, such as a login that is not answered yet.
 
@@ -32,6 +34,7 @@ class FaultKind(StrEnum):
     PINGS_ONLY = "pings_only"
     GONE = "gone"
     UNREACHABLE = "unreachable"
+    FLAPPING = "flapping"
 
 
 SILENT_LINES = frozenset({FaultKind.SWALLOWED, FaultKind.PINGS_ONLY, FaultKind.GONE})
@@ -40,9 +43,10 @@ LASTING = SILENT_LINES | {
     FaultKind.HELD,
     FaultKind.MUTE,
     FaultKind.UNREACHABLE,
+    FaultKind.FLAPPING,
 }
 AT_LOGIN = frozenset({FaultKind.REFUSED, FaultKind.BANNED, FaultKind.OUTDATED, FaultKind.DROPPED})
-REFUSAL_REASONS = frozenset({401, 403, 406, 409, 500, 503})
+REFUSAL_REASONS = frozenset({400, 401, 403, 406, 409, 413, 414, 415, 418, 500, 501, 503})
 
 
 class FaultSpec(BaseModel):

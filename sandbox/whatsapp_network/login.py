@@ -96,6 +96,13 @@ async def _welcome(connection: "Connection", account: Account, companion: Compan
     await connection.send(Node("success", success))
     # Clients hold events back until they hear how many waited for them.
     await connection.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": "0"})]))
+    if fault := connection.network.faults.active(FaultKind.FLAPPING, account.number):
+        connection.spawn(_cut_after(connection, fault.delay_s), "flapping")
+
+
+async def _cut_after(connection: "Connection", delay_s: float) -> None:
+    await asyncio.sleep(delay_s)
+    connection.abort()
 
 
 async def _offer(connection: "Connection", registration_data: Any) -> None:

@@ -167,6 +167,7 @@ def _status_of(snapshot: Snapshot) -> Announcement:
         reason=snapshot.reason,
         phone_number=snapshot.phone_number,
         queue_position=snapshot.queue_position,
+        retry_at=snapshot.retry_at,
         **snapshot.facts(),
     )
     live = snapshot.status in {SessionStatus.QR, SessionStatus.PAIRING}

@@ -98,6 +98,7 @@ def without_owner(snapshot: Snapshot) -> Snapshot:
         "logged_in": False,
         "socket_alive": False,
         "connected_since": None,
+        "retry_at": None,
     }
     return snapshot.model_copy(update=changes)
 

@@ -38,9 +38,13 @@ class RequestPairingCode(_Command):
 
 
 class Unlink(_Command):
-    """Take the salon's device off the WhatsApp account. Done already when nothing is linked."""
+    """Take the salon's device off the WhatsApp account. Done already when nothing is linked.
+
+    ``uninstalled``: because the salon has left, not at its owner's wish.
+    """
 
     type: Literal["unlink"] = "unlink"
+    uninstalled: bool = False
 
 
 class Freeze(_Command):

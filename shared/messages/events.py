@@ -80,13 +80,17 @@ class PairingCodeError(SessionEvent):
 
 
 class StatusChanged(SessionEvent, Liveness):
-    """``queue_position`` counts from 1 and is there only while the session is queued."""
+    """``queue_position`` counts from 1 and is there only while the session is queued.
+
+    ``retry_at``: nothing is tried before that.
+    """
 
     type: Literal["status"] = "status"
     status: SessionStatus
     reason: Identifier | None = None
     phone_number: PhoneDigits | None = None
     queue_position: int | None = Field(default=None, ge=1)
+    retry_at: EpochMs | None = None
 
 
 class CommandResult(SessionEvent):

@@ -11,7 +11,10 @@ from shared.messages.status import Reason, SessionStatus
 
 
 class Snapshot(Liveness):
-    """``connected`` is true only while the WhatsApp connection is open and logged in."""
+    """``connected`` is true only while the WhatsApp connection is open and logged in.
+
+    ``retry_at``: nothing is tried before that; absent when it is soon, or never.
+    """
 
     company_id: SessionIdField
     status: SessionStatus
@@ -19,6 +22,7 @@ class Snapshot(Liveness):
     phone_number: PhoneDigits | None = None
     reason: Reason | None = None
     queue_position: int | None = Field(default=None, ge=1)
+    retry_at: EpochMs | None = None
     epoch: int = Field(default=1, ge=1)
     process_id: str = ""
     updated_at: EpochMs = Field(default_factory=now_ms)

@@ -24,6 +24,7 @@ EVENT_NAMES: Final = (
     "HistorySync",
     "LoggedOut",
     "PairStatus",
+    "StreamError",
     "StreamReplaced",
     "TemporaryBan",
 )

@@ -17,6 +17,7 @@ from shared.messages.status import Reason, SessionStatus
 from tests.support.waiting import wait_until
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.linked_client import Gateway
+from whatsapp_service.sessions.breaker import Patience
 from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.linker import Linker, LinkerGoneError
 from whatsapp_service.sessions.linker_pool import LinkerPool
@@ -66,10 +67,10 @@ class Rows(Directory):
     async def find_route(self, _session_id: SessionId) -> StoredRoute | None:
         return None
 
-    async def credentials_exist(self, _jid: str) -> bool:
+    async def credentials_readable(self, _jid: str) -> bool | None:
         if self.credentials_away:
             raise StoreUnavailableError
-        return self.credentials_there
+        return True if self.credentials_there else None
 
     async def mark_connected(self, _tenure: Tenure, jid: str, _phone: str) -> None:
         self.jid = jid
@@ -123,6 +124,7 @@ class Stage:
             routes=Routes(self.rows, None),
             publisher=self.heard,
             device_name="AI Admin",
+            patience=Patience(),
         )
         self.session = Session(TENURE, self.services)
 

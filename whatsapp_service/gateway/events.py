@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from whatsapp_service.gateway.proxy_faults import ProxyFault
 
-LOGGED_OUT_CODES: Final = frozenset({401, 403, 406})
-"""ConnectFailure reasons that whatsmeow turns into LoggedOut."""
+_LOGIN_CODES: Final = {2: 401, 4: 403, 5: 406}
+"""Login refusals that the library turns into LoggedOut, by its numbers for them."""
 
 PHONE_DEVICE: Final = 0
 
@@ -41,9 +41,13 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class LoggedOut:
-    """Unlinked on the phone or refused at login; the library has deleted the device's row."""
+    """Unlinked on the phone or refused at login; the library has deleted the device's row.
+
+    ``code``: the refusal's, when it came ``on_connect``: 401 unknown, 403 locked, 406 banned.
+    """
 
     on_connect: bool
+    code: int = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,9 @@ CONVERSIONS: Final[dict[str, Callable[[Any], GatewayEvent]]] = {
     "KeepAliveRestoredEv": lambda _: Opened(),
     "MessageEv": lambda event: _heard(event.Info.MessageSource),
     "ReceiptEv": lambda event: _heard(event.MessageSource),
-    "LoggedOutEv": lambda event: LoggedOut(on_connect=bool(event.OnConnect)),
+    "LoggedOutEv": lambda event: LoggedOut(
+        on_connect=bool(event.OnConnect), code=_LOGIN_CODES.get(int(event.Reason), 401)
+    ),
     "StreamReplacedEv": lambda _: Replaced(),
     "TemporaryBanEv": lambda event: Banned(expires_in_s=int(event.Expire)),
     "ClientOutdatedEv": lambda _: Outdated(),

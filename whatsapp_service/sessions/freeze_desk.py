@@ -52,7 +52,7 @@ class FreezeDesk:
             return
         self._tell(Thawed(self._phone))
         self._answer(command, done, None)
-        await self._session.connection.ensure_open()
+        await self._session.connection.resume()
 
     def remember(self) -> None:
         """The row says so, from an earlier life or because a device has been found."""

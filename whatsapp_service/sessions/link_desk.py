@@ -24,6 +24,7 @@ from whatsapp_service.gateway.linker_protocol import (
     Start,
 )
 from whatsapp_service.sessions.code_desk import REFUSALS, CodeDesk
+from whatsapp_service.sessions.discarding import discard
 from whatsapp_service.sessions.link_attempt import (
     AttemptNews,
     AttemptOver,
@@ -335,6 +336,9 @@ class LinkDesk:
             _log.error("linked_device_not_recorded")
         session.line.see_phone()
         session.apply(PhoneAccepted(device.phone))
+        before, self._device_before = self._device_before, None
+        if before is not None and before != device:
+            await discard(session, before)
 
     async def _on_over(self, reason: Reason | None) -> None:
         self._attempt = self._task = None

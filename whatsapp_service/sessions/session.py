@@ -24,14 +24,17 @@ from shared.messages.status import Reason, SessionStatus
 from shared.observability import capture
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.linked_client import Gateway
+from whatsapp_service.sessions.breaker import Patience
 from whatsapp_service.sessions.connection import Connection
+from whatsapp_service.sessions.ending_counts import count_ending
 from whatsapp_service.sessions.freeze_desk import FreezeDesk
 from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.line import Line
 from whatsapp_service.sessions.link_desk import LinkDesk
 from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.routes import Routes
-from whatsapp_service.sessions.state import Ended, Happening, Restored, State, advance
+from whatsapp_service.sessions.standing import Standing
+from whatsapp_service.sessions.state import Happening, State, advance
 from whatsapp_service.sessions.timers import Timers
 from whatsapp_service.sessions.unlink_desk import UnlinkDesk
 from whatsapp_service.sessions.voice import Voice
@@ -66,6 +69,7 @@ class Services:
     routes: Routes
     publisher: Publisher
     device_name: str
+    patience: Patience
 
 
 class Session:
@@ -185,13 +189,14 @@ class Session:
             return
         with contextlib.suppress(ValueError):
             self.device = DeviceJid.parse(stored.jid) if stored.jid else None
+        self.connection.standing = Standing.stored(stored)
         if stored.frozen:
             self.freezing.remember()
         if self.device is not None:
-            await self.open_device(self.device)
+            await self.connection.resume()
         elif stored.jid:
-            _log.error("device_with_bad_jid", company_id=self.session_id)
-            self.apply(Ended(SessionStatus.LOGGED_OUT, Reason.CREDENTIALS_MISSING))
+            _log.error("device_with_bad_jid")
+            await self.connection.end(Reason.CREDENTIALS_BROKEN)
 
     async def first_outcome(self, timeout_s: float) -> None:
         """Wait until a restored session is connected, or it is known that it is not yet."""
@@ -201,10 +206,10 @@ class Session:
     async def open_device(self, device: DeviceJid) -> None:
         """Connect with the credentials of ``device``, unless frozen; runs inside the mailbox."""
         self.device = device
+        self.connection.standing = None
         if self.frozen:
             self.freezing.remember()
-        self.apply(Restored(device.phone))
-        await self.connection.open()
+        await self.connection.resume()
 
     async def give_in(self) -> None:
         """A piece of work that finds that the session has another owner."""
@@ -248,6 +253,7 @@ class Session:
             reason=self.state.reason,
             queue_position=self.state.queue_position,
         )
+        count_ending(before, self.state)
         self.voice.state_changed(before, self.state)
 
     @property

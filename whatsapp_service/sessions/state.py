@@ -27,12 +27,16 @@ LINKED: Final = frozenset({SessionStatus.CONNECTED, SessionStatus.RECONNECTING})
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``phone`` is the linked account's number, known from the moment the phone has accepted."""
+    """``phone`` is the linked account's number, known from the moment the phone has accepted.
+
+    ``retry_at``: milliseconds since the epoch, while nothing is tried before that.
+    """
 
     status: SessionStatus = SessionStatus.IDLE
     reason: Reason | None = None
     phone: PhoneNumber | None = None
     queue_position: int | None = None
+    retry_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +98,19 @@ class ConnectionOpened:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLost:
+    """``retry_at``: when it is tried again, in milliseconds since the epoch, if that is far off."""
+
     reason: Reason
+    retry_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The session will not come back by itself."""
+    """No connection for now; ``retry_at`` as above, or for good."""
 
     status: SessionStatus
     reason: Reason
+    retry_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +174,12 @@ def advance(state: State, happening: Happening) -> State:  # noqa: C901, PLR0911
             return State(SessionStatus.RECONNECTING, phone=phone)
         case ConnectionOpened() if state.phone is not None:
             return State(SessionStatus.CONNECTED, phone=state.phone)
-        case ConnectionLost(reason) if state.status in LINKED:
-            return replace(state, status=SessionStatus.RECONNECTING, reason=reason)
+        case ConnectionLost(reason, retry_at) if state.status in LINKED:
+            return State(SessionStatus.RECONNECTING, reason, state.phone, retry_at=retry_at)
         case ConnectionLost(reason) if state.status is SessionStatus.LINKING:
             return replace(state, reason=reason)
-        case Ended(status, reason):
-            return State(status, reason)
+        case Ended(status, reason, retry_at):
+            return State(status, reason, retry_at=retry_at)
         case _:
             return state
 

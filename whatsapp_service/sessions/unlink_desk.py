@@ -43,6 +43,11 @@ class UnlinkDesk:
     def wanted(self) -> bool:
         return bool(self._waiting)
 
+    @property
+    def _reason(self) -> Reason:
+        left = any(command.uninstalled for command, _ in self._waiting)
+        return Reason.UNINSTALLED if left else Reason.UNLINKED
+
     async def want(self, command: Unlink, done: asyncio.Future[None]) -> None:
         session = self._session
         if command.is_expired():
@@ -69,7 +74,7 @@ class UnlinkDesk:
             self._finish(ErrorCode.UNLINK_FAILED)
             self._session.connection.reopen_in(REOPEN_S)
             return
-        await self._session.connection.forget(SessionStatus.LOGGED_OUT, Reason.UNLINKED)
+        await self._session.connection.forget(SessionStatus.LOGGED_OUT, self._reason)
 
     def on_forgotten(self) -> None:
         """However it came about: the session has no device any more."""
@@ -79,7 +84,7 @@ class UnlinkDesk:
     def _nothing_linked(self) -> None:
         """Whoever asked is told all the same."""
         session, before = self._session, self._session.state
-        session.apply(Ended(SessionStatus.LOGGED_OUT, Reason.UNLINKED))
+        session.apply(Ended(SessionStatus.LOGGED_OUT, self._reason))
         if session.state == before:
             session.voice.status(session.state)
         self._finish(None)
@@ -98,7 +103,7 @@ class UnlinkDesk:
             session.connection.reopen_in(REOPEN_S)
             return
         _log.warning("unlinked_without_whatsapp")
-        await session.connection.forget(SessionStatus.LOGGED_OUT, Reason.UNLINKED)
+        await session.connection.forget(SessionStatus.LOGGED_OUT, self._reason)
 
     def _finish(self, code: ErrorCode | None) -> None:
         self._session.timers.cancel("unlink patience")

@@ -57,6 +57,7 @@ class Voice:
                 reason=state.reason,
                 phone_number=state.phone,
                 queue_position=state.queue_position,
+                retry_at=state.retry_at,
                 **self._line.liveness().facts(),
             ),
         )
@@ -150,6 +151,7 @@ class Voice:
             phone_number=state.phone,
             reason=state.reason,
             queue_position=state.queue_position,
+            retry_at=state.retry_at,
             epoch=self._epoch,
             process_id=self._process_id,
             **self._line.told.facts(),

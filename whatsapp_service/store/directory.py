@@ -40,8 +40,10 @@ class Directory:
     async def forget_device(self, tenure: Tenure, state: str, reason: str) -> None:
         await self._ask(lambda it: sessions.forget_device(it, tenure, state, reason))
 
-    async def mark_ended(self, tenure: Tenure, state: str, reason: str) -> None:
-        await self._ask(lambda it: sessions.mark_ended(it, tenure, state, reason))
+    async def mark_ended(
+        self, tenure: Tenure, state: str, reason: str, retry_in_s: float | None
+    ) -> None:
+        await self._ask(lambda it: sessions.mark_ended(it, tenure, state, reason, retry_in_s))
 
     async def delete_credentials(self, jid: str) -> None:
         await self._ask(lambda it: sessions.delete_credentials(it, jid), pool=self._credentials)
@@ -52,9 +54,9 @@ class Directory:
     async def find_session(self, session_id: SessionId) -> StoredSession | None:
         return await self._ask(lambda it: sessions.find_session(it, session_id))
 
-    async def credentials_exist(self, jid: str) -> bool:
+    async def credentials_readable(self, jid: str) -> bool | None:
         return await self._ask(
-            lambda it: sessions.credentials_exist(it, jid), pool=self._credentials
+            lambda it: sessions.credentials_readable(it, jid), pool=self._credentials
         )
 
     async def record_attempt(self, identity: bytes, session_id: SessionId, process_id: str) -> None:

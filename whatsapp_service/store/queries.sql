@@ -1,7 +1,7 @@
 -- name: save_device
 UPDATE whatsapp_sessions
-SET jid = %(jid)s, phone = %(phone)s, state = 'linked', reason = NULL, linked_at = now(),
-    updated_at = now()
+SET jid = %(jid)s, phone = %(phone)s, state = 'linked', reason = NULL, retry_at = NULL,
+    linked_at = now(), updated_at = now()
 WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
 RETURNING session_id;
 
@@ -10,25 +10,26 @@ INSERT INTO whatsapp_sessions AS stored (session_id, jid, phone, state, linked_a
 VALUES (%(session_id)s, %(jid)s, %(phone)s, 'linked', now())
 ON CONFLICT (session_id) DO UPDATE
 SET jid = excluded.jid, phone = excluded.phone, state = 'linked', reason = NULL,
-    linked_at = now(), updated_at = now()
+    retry_at = NULL, linked_at = now(), updated_at = now()
 WHERE stored.jid IS NULL;
 
 -- name: mark_connected
 UPDATE whatsapp_sessions
-SET jid = %(jid)s, phone = %(phone)s, state = 'linked', reason = NULL,
+SET jid = %(jid)s, phone = %(phone)s, state = 'linked', reason = NULL, retry_at = NULL,
     linked_at = coalesce(linked_at, now()), last_connected_at = now(), updated_at = now()
 WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
 RETURNING session_id;
 
 -- name: forget_device
 UPDATE whatsapp_sessions
-SET jid = NULL, state = %(state)s, reason = %(reason)s, updated_at = now()
+SET jid = NULL, state = %(state)s, reason = %(reason)s, retry_at = NULL, updated_at = now()
 WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
 RETURNING session_id;
 
 -- name: mark_ended
 UPDATE whatsapp_sessions
-SET state = %(state)s, reason = %(reason)s, updated_at = now()
+SET state = %(state)s, reason = %(reason)s, updated_at = now(),
+    retry_at = now() + make_interval(secs => %(retry_in_s)s::double precision)
 WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
 RETURNING session_id;
 
@@ -39,12 +40,20 @@ WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
 RETURNING session_id;
 
 -- name: find_session
-SELECT session_id, jid, frozen
+SELECT session_id, jid, frozen, reason,
+    extract(epoch FROM retry_at - now())::double precision AS retry_in_s
 FROM whatsapp_sessions
 WHERE session_id = %(session_id)s;
 
--- name: credentials_exist
-SELECT EXISTS (SELECT 1 FROM whatsmeow_device WHERE jid = %(jid)s) AS found;
+-- name: credentials_readable
+-- What the library would stumble over, and end the process, is found here.
+SELECT length(noise_key) = 32 AND length(identity_key) = 32 AND length(signed_pre_key) = 32
+    AND length(signed_pre_key_sig) = 64 AND length(adv_account_sig) = 64
+    AND length(adv_account_sig_key) = 32 AND length(adv_device_sig) = 64
+    AND registration_id BETWEEN 0 AND 4294967295
+    AND coalesce(lid, '') ~ '^([0-9]+(:[0-9]{1,5})?@lid)?$' AS readable
+FROM whatsmeow_device
+WHERE jid = %(jid)s;
 
 -- name: delete_credentials
 DELETE FROM whatsmeow_device WHERE jid = %(jid)s;

@@ -12,11 +12,17 @@ _SQL: Final = load_queries(Path(__file__).with_name("queries.sql"))
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """``jid`` with its device part, as the library's store has it; None when nothing is linked."""
+    """``jid`` with its device part, as the library's store has it; None when nothing is linked.
+
+    ``reason``: why it has ended, if it has; ``retry_in_s``: until it is tried again by itself,
+    negative when that is past.
+    """
 
     session_id: SessionId
     jid: str | None
     frozen: bool
+    reason: str | None = None
+    retry_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,12 @@ async def forget_device(connection: Connection, tenure: Tenure, state: str, reas
     await _write(connection, "forget_device", tenure, state=state, reason=reason)
 
 
-async def mark_ended(connection: Connection, tenure: Tenure, state: str, reason: str) -> None:
-    await _write(connection, "mark_ended", tenure, state=state, reason=reason)
+async def mark_ended(
+    connection: Connection, tenure: Tenure, state: str, reason: str, retry_in_s: float | None
+) -> None:
+    await _write(
+        connection, "mark_ended", tenure, state=state, reason=reason, retry_in_s=retry_in_s
+    )
 
 
 async def set_frozen(connection: Connection, tenure: Tenure, *, frozen: bool) -> None:
@@ -79,8 +89,11 @@ async def delete_credentials(connection: Connection, jid: str) -> None:
     await connection.execute(_SQL["delete_credentials"], {"jid": jid})
 
 
-async def credentials_exist(connection: Connection, jid: str) -> bool:
-    """Asks the library's own table; its connection must be to the library's store."""
-    cursor = await connection.execute(_SQL["credentials_exist"], {"jid": jid})
+async def credentials_readable(connection: Connection, jid: str) -> bool | None:
+    """None when there are none.
+
+    Asks the library's own table; its connection must be to the library's store.
+    """
+    cursor = await connection.execute(_SQL["credentials_readable"], {"jid": jid})
     row = await cursor.fetchone()
-    return bool(row and row["found"])
+    return bool(row["readable"]) if row else None

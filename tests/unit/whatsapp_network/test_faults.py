@@ -61,7 +61,7 @@ def test_lasting_fault_is_active_until_it_is_removed(faults: Faults) -> None:
 @pytest.mark.parametrize(
     "spec",
     [
-        {"kind": "refused", "reason": 418},
+        {"kind": "refused", "reason": 402},
         {"kind": "slow", "times": 1},
         {"kind": "mute", "times": 1},
         {"kind": "unreachable", "number": ONE},

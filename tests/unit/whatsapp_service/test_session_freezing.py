@@ -11,7 +11,7 @@ from shared.messages.status import Reason, SessionStatus
 from tests.support.session_stage import JID, Stage, command
 from tests.support.waiting import wait_until
 from whatsapp_service.gateway.linked_client import LinkedClient, LogOutFailedError
-from whatsapp_service.sessions import connection, unlink_desk
+from whatsapp_service.sessions import retrying, unlink_desk
 from whatsapp_service.sessions.state import State
 
 PHONE = "79990000001"
@@ -74,7 +74,7 @@ async def test_without_postgres_nothing_changes_and_the_caller_may_try_again(
 async def test_an_unlinking_under_way_goes_on_and_leaves_the_salon_frozen(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "QUICK_RETRIES_S", (0.05,) * 100)
+    monkeypatch.setattr(retrying, "STORE_RETRY_S", 0.05)
     await stage.banned()
     stage.rows.credentials_away = True
     asked = command(Unlink)

@@ -1,0 +1,197 @@
+"""Every way a session ends, made by the network in a box, and what follows from it."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+
+from sandbox.whatsapp_network.faults import FaultKind
+from shared.company_id import SessionId
+from shared.messages.events import Connected, StatusChanged
+from shared.messages.status import Reason, SessionStatus
+from tests.acceptance.conftest import WhatsApp
+from tests.support.waiting import wait_until
+
+SALON, PHONE, OTHER_PHONE = SessionId("company_1001"), "79990000001", "79990000002"
+QUICK = {"RECONNECT_FIRST_S": "0.05", "RECONNECT_SLOW_S": "60"}
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def told(whatsapp: WhatsApp, reason: Reason, after: int = 0) -> StatusChanged:
+    return await whatsapp.bus.event(
+        StatusChanged, SALON, after=after, where=lambda it: it.reason == reason
+    )
+
+
+async def linked(whatsapp: WhatsApp) -> int:
+    """The device's number."""
+    await whatsapp.link_by_qr(SALON, PHONE)
+    [device] = (await whatsapp.phones.phone(PHONE)).devices
+    return device.device
+
+
+async def restart(whatsapp: WhatsApp) -> int:
+    """With nothing changed; how many events there were before."""
+    whatsapp.process.terminate()
+    seen = len(whatsapp.bus.events)
+    whatsapp.start()
+    return seen
+
+
+async def test_a_bans_end_is_respected_to_the_second_over_a_restart(
+    idle_whatsapp: WhatsApp,
+) -> None:
+    whatsapp = idle_whatsapp
+    whatsapp.start()
+    await linked(whatsapp)
+    ban = await whatsapp.phones.add_fault(FaultKind.BANNED, number=PHONE, expire_s=8, times=1)
+    began = time.time()
+    await whatsapp.phones.drop(PHONE)
+    banned = await told(whatsapp, Reason.TEMPORARY_BAN)
+    assert banned.retry_at is not None
+    assert 7_000 < banned.retry_at - began * 1000 < 11_000
+    logins = (await whatsapp.phones.stats()).handshakes
+
+    seen = await restart(whatsapp)
+
+    again = await told(whatsapp, Reason.TEMPORARY_BAN, after=seen)
+    assert again.status is SessionStatus.BANNED
+    assert abs((again.retry_at or 0) - banned.retry_at) < 500
+    assert (await whatsapp.phones.stats()).handshakes == logins
+    await whatsapp.bus.event(Connected, SALON, after=seen)
+    assert time.time() * 1000 >= banned.retry_at
+    assert ban not in await whatsapp.phones.faults()
+
+
+async def test_a_thaw_respects_what_is_left_of_a_ban(idle_whatsapp: WhatsApp) -> None:
+    whatsapp = idle_whatsapp
+    whatsapp.start()
+    await linked(whatsapp)
+    await whatsapp.phones.add_fault(FaultKind.BANNED, number=PHONE, expire_s=600)
+    await whatsapp.phones.drop(PHONE)
+    banned = await told(whatsapp, Reason.TEMPORARY_BAN)
+    handshakes = (await whatsapp.phones.stats()).handshakes
+    await whatsapp.bus.result(await whatsapp.bus.freeze(SALON), SALON)
+    seen = len(whatsapp.bus.events)
+
+    await whatsapp.bus.result(await whatsapp.bus.thaw(SALON), SALON)
+
+    still = await told(whatsapp, Reason.TEMPORARY_BAN, after=seen)
+    assert still.retry_at == banned.retry_at
+    assert (await whatsapp.phones.stats()).handshakes == handshakes
+
+
+async def test_a_replaced_session_opens_neither_at_a_restart_nor_at_a_thaw(
+    idle_whatsapp: WhatsApp,
+) -> None:
+    whatsapp = idle_whatsapp
+    whatsapp.start()
+    device = await linked(whatsapp)
+    await whatsapp.phones.replace(PHONE, device)
+    await told(whatsapp, Reason.REPLACED)
+    logins = (await whatsapp.phones.stats()).logins
+
+    seen = await restart(whatsapp)
+    assert (await told(whatsapp, Reason.REPLACED, seen)).status is SessionStatus.REPLACED
+    await whatsapp.bus.result(await whatsapp.bus.freeze(SALON), SALON)
+    seen = len(whatsapp.bus.events)
+    await whatsapp.bus.result(await whatsapp.bus.thaw(SALON), SALON)
+
+    assert (await told(whatsapp, Reason.REPLACED, seen)).status is SessionStatus.REPLACED
+    assert (await whatsapp.phones.stats()).logins == logins
+
+
+async def test_linking_anew_leaves_nothing_of_the_old_device(whatsapp: WhatsApp) -> None:
+    device = await linked(whatsapp)
+    await whatsapp.phones.replace(PHONE, device)
+    await told(whatsapp, Reason.REPLACED)
+
+    await whatsapp.link_by_qr(SALON, OTHER_PHONE)
+
+    def only_the_new_one() -> bool:
+        with psycopg.connect(whatsapp.environment["DATABASE_URL"]) as connection:
+            rows = connection.execute("SELECT jid FROM whatsmeow_device").fetchall()
+        return [row[0].partition(":")[0] for row in rows] == [OTHER_PHONE]
+
+    await wait_until(only_the_new_one)
+
+
+async def test_a_connection_that_flaps_is_left_alone_after_five_times(
+    idle_whatsapp: WhatsApp,
+) -> None:
+    whatsapp = idle_whatsapp
+    whatsapp.start(RECONNECT_SLOW_S="3")
+    await linked(whatsapp)
+    seen = len(whatsapp.bus.events)
+    fault = await whatsapp.phones.add_fault(FaultKind.FLAPPING, number=PHONE, delay_s=0.3)
+    await whatsapp.phones.drop(PHONE)
+
+    flapping = await told(whatsapp, Reason.FLAPPING, after=seen)
+
+    assert flapping.status is SessionStatus.RECONNECTING
+    assert flapping.retry_at is not None
+    logins = (await whatsapp.phones.stats()).logins
+    assert logins <= 8
+    await whatsapp.phones.remove_fault(fault.id)
+    seen = len(whatsapp.bus.events)
+    await whatsapp.bus.event(Connected, SALON, after=seen)
+    assert (await whatsapp.phones.stats()).logins == logins + 1
+
+
+async def test_a_login_that_is_refused_again_and_again_ends_the_link_and_is_tried_hourly(
+    idle_whatsapp: WhatsApp,
+) -> None:
+    whatsapp = idle_whatsapp
+    whatsapp.start(**QUICK)
+    await linked(whatsapp)
+    await whatsapp.phones.add_fault(FaultKind.REFUSED, number=PHONE, reason=409)
+    await whatsapp.phones.drop(PHONE)
+
+    refused = await whatsapp.bus.status(SessionStatus.LOGGED_OUT, SALON)
+
+    assert refused.reason == Reason.REFUSED
+    assert 3_500 < (refused.retry_at or 0) / 1000 - time.time() <= 3_600
+    assert (await whatsapp.phones.stats()).refused == 4
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one row of the table is made."""
+
+    reason: Reason
+    make: Callable[[WhatsApp, int], Awaitable[object]]
+    status: SessionStatus = SessionStatus.LOGGED_OUT
+
+
+def refusing(code: int) -> Callable[[WhatsApp, int], Awaitable[object]]:
+    async def make(whatsapp: WhatsApp, _device: int) -> None:
+        await whatsapp.phones.add_fault(FaultKind.REFUSED, number=PHONE, reason=code)
+        await whatsapp.phones.drop(PHONE)
+
+    return make
+
+
+ROWS = [
+    Row(Reason.DEVICE_REMOVED, lambda it, device: it.phones.unlink(PHONE, device)),
+    Row(Reason.LOGGED_OUT, lambda it, device: it.phones.forget_keys(PHONE, device)),
+    Row(Reason.ACCOUNT_LOCKED, refusing(403)),
+    Row(Reason.ACCOUNT_BANNED, refusing(406)),
+    Row(Reason.SERVER_ERROR, refusing(503), SessionStatus.RECONNECTING),
+    Row(
+        Reason.STREAM_ERROR,
+        lambda it, device: it.phones.end_stream(PHONE, device, "500"),
+        SessionStatus.RECONNECTING,
+    ),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.reason)
+async def test_each_end_has_its_own_reason(whatsapp: WhatsApp, row: Row) -> None:
+    device = await linked(whatsapp)
+
+    await row.make(whatsapp, device)
+
+    assert (await told(whatsapp, row.reason)).status is row.status
