@@ -149,6 +149,9 @@ REASON_TEXTS: Final[dict[Reason, Text]] = {
     Reason.PASSKEY_REQUIRED: ERROR_TEXTS[ErrorCode.PASSKEY_REQUIRED],
     Reason.STORE_UNAVAILABLE: ERROR_TEXTS[ErrorCode.SERVICE_UNAVAILABLE],
     Reason.OWNER_LOST: ERROR_TEXTS[ErrorCode.SERVICE_UNAVAILABLE],
+    Reason.CREDENTIALS_MISSING: Text(
+        "Данные подключения не найдены.", "Подключите WhatsApp ещё раз."
+    ),
 }
 """Why a link attempt has failed."""
 

@@ -44,7 +44,7 @@ class Unlink(_Command):
     """
 
     type: Literal["unlink"] = "unlink"
-    uninstalled: bool = False
+    uninstalled: bool | None = None
 
 
 class Freeze(_Command):

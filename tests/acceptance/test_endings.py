@@ -157,6 +157,28 @@ async def test_a_login_that_is_refused_again_and_again_ends_the_link_and_is_trie
     assert (await whatsapp.phones.stats()).refused == 4
 
 
+async def test_credentials_that_the_library_would_stumble_over_end_only_their_own_session(
+    idle_whatsapp: WhatsApp,
+) -> None:
+    whatsapp = idle_whatsapp
+    whatsapp.start()
+    other = SessionId("company_1002")
+    await linked(whatsapp)
+    await whatsapp.link_by_qr(other, OTHER_PHONE)
+    with psycopg.connect(whatsapp.environment["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(
+            "UPDATE whatsmeow_device SET lid = '1:none@lid' WHERE jid LIKE %s", [f"{PHONE}%"]
+        )
+
+    await whatsapp.phones.drop(PHONE)
+    seen = await restart(whatsapp)
+
+    ended = await told(whatsapp, Reason.CREDENTIALS_BROKEN, after=seen)
+    assert ended.status is SessionStatus.LOGGED_OUT
+    await whatsapp.bus.event(Connected, other, after=seen)
+    await whatsapp.link_by_qr(SALON, PHONE)
+
+
 @dataclass(frozen=True)
 class Row:
     """How one row of the table is made."""

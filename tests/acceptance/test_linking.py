@@ -273,7 +273,7 @@ async def test_unlinking_on_the_phone_is_told_and_forgotten(whatsapp: WhatsApp) 
 
     await whatsapp.bus.event(Logout, SALON)
     logged_out = await whatsapp.bus.status(SessionStatus.LOGGED_OUT, SALON)
-    assert logged_out.reason == Reason.LOGGED_OUT
+    assert logged_out.reason == Reason.DEVICE_REMOVED
     present = await whatsapp.bus.present_state(SALON)
     assert present.snapshot is not None
     assert (present.snapshot.connected, present.snapshot.phone_number) == (False, None)
