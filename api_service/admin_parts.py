@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 
 from api_service.core.admin.audit import Audit
 from api_service.core.admin.disconnecting import Disconnecting
+from api_service.core.admin.invitations import Invitations
 from api_service.core.admin.marketplace import Marketplace
 from api_service.core.admin.operators import Operators
 from api_service.core.admin.salons import SalonDesk
@@ -14,9 +15,11 @@ from api_service.core.admin.webhook_desk import WebhookDesk
 from api_service.core.breaker import Breaker
 from api_service.core.limits import Limits
 from api_service.core.session_report import SessionReport
+from api_service.core.tokens import Tokens
 from api_service.web.admin.audit import AdminAudit
 from api_service.web.admin.breakers import AdminBreakers
 from api_service.web.admin.guard import Guard
+from api_service.web.admin.invitations import AdminInvitations
 from api_service.web.admin.payments import AdminPayments
 from api_service.web.admin.salons import AdminSalons
 from api_service.web.admin.webhooks import AdminWebhooks
@@ -33,6 +36,8 @@ class AdminNeeds:
     sessions: SessionReport
     breakers: Mapping[str, Breaker]
     yclients: Yclients
+    tokens: Tokens
+    public_url: str
     wake: Callable[[], None]
 
 
@@ -42,8 +47,10 @@ class AdminParts:
         audit = Audit(database)
         guard = Guard(Operators(database, environment_token), needs.limits)
         disconnecting = Disconnecting(database, yclients, audit, wake)
+        invitations = Invitations(database, needs.tokens, audit, needs.public_url)
         self._rooms = (
             AdminSalons(guard, SalonDesk(database, needs.sessions, audit), disconnecting),
+            AdminInvitations(guard, invitations),
             AdminPayments(guard, Marketplace(database, yclients, audit)),
             AdminWebhooks(guard, WebhookDesk(database, audit, wake)),
             AdminBreakers(guard, needs.breakers, audit),

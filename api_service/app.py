@@ -129,6 +129,8 @@ class _Parts:
                 self.sessions,
                 self.breakers,
                 self.yclients,
+                self.tokens,
+                settings.public_url,
                 self.incoming.queue.wake,
             ),
         )

@@ -35,7 +35,7 @@ class SessionOrders:
 
     async def unlink(self, session_id: SessionId, *, uninstalled: bool = False) -> None:
         """Nothing is linked any more."""
-        await self._give(Unlink, session_id, UNLINK_S, uninstalled=uninstalled)
+        await self._give(Unlink, session_id, UNLINK_S, uninstalled=uninstalled or None)
 
     async def freeze(self, session_id: SessionId) -> None:
         """Nothing is open any more, and nothing opens; the credentials are kept."""
@@ -50,7 +50,7 @@ class SessionOrders:
         kind: type[Unlink | Freeze | Thaw],
         session_id: SessionId,
         deadline_s: float,
-        **fields: bool,
+        **fields: bool | None,
     ) -> None:
         deadline_s -= await self._line.owners.wait_for_one(deadline_s)
         command = kind(

@@ -24,8 +24,8 @@ from shared.company_id import SalonId, parse_salon_id
 from shared.errors import ErrorCode
 
 _TAG = "Admin: salons"
-_BY_ID = {"salon_id": SALON_ID}
-_NO_SALON = (ErrorCode.INVALID_SALON_ID, ErrorCode.NOT_FOUND)
+BY_ID = {"salon_id": SALON_ID}
+NO_SALON = (ErrorCode.INVALID_SALON_ID, ErrorCode.NOT_FOUND)
 
 
 class SalonsAsked(Asked):
@@ -134,8 +134,8 @@ class AdminSalons:
                     "A salon, its WhatsApp session and its last events",
                     [Answer(200, "The salon.", Salon)],
                     _TAG,
-                    path=_BY_ID,
-                    errors=_NO_SALON,
+                    path=BY_ID,
+                    errors=NO_SALON,
                 ),
             ),
             self._guard.changes(
@@ -153,9 +153,9 @@ class AdminSalons:
                     _TAG,
                     "WhatsApp is logged out, credentials and keys are deleted; messages follow"
                     " after the retention time.",
-                    path=_BY_ID,
+                    path=BY_ID,
                     errors=(
-                        *_NO_SALON,
+                        *NO_SALON,
                         ErrorCode.YCLIENTS_REFUSED,
                         ErrorCode.YCLIENTS_UNAVAILABLE,
                         ErrorCode.NOT_CONFIGURED,
@@ -169,9 +169,9 @@ class AdminSalons:
                     "Try a salon's activation again now",
                     [Answer(200, "It is due; `status` is that from before.", Retry)],
                     _TAG,
-                    path=_BY_ID,
+                    path=BY_ID,
                     errors=(
-                        *_NO_SALON,
+                        *NO_SALON,
                         ErrorCode.CONCURRENT_ACTIVATION,
                         ErrorCode.ACTIVATION_NOT_DUE,
                     ),

@@ -61,6 +61,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
         f"{ADMIN}/salons/{SALON + 1}/activation/retry",
         {},
     ),
+    "post_marketplace_admin_salons_salon_id_invitation": (f"{OF_SALON}/invitation", {}),
     "get_marketplace_admin_salons_salon_id_connection": (f"{OF_SALON}/connection", {}),
     "get_marketplace_admin_salons_salon_id_payment_link": (f"{OF_SALON}/payment-link", {}),
     "get_marketplace_admin_tariffs": (f"{ADMIN}/tariffs", {}),
