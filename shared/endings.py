@@ -17,6 +17,7 @@ class Retry(StrEnum):
     What asks WhatsApp goes through the session's breaker (`whatsapp_service.sessions.breaker`).
     """
 
+    AT_ONCE = "at once"
     LIBRARY = "the library at once; anew after 2 min"
     BACK_OFF = "back-off"
     SLOWLY = "every 5 min"
@@ -61,7 +62,8 @@ def _over(reason: Reason, what: str, *, invites: bool = True) -> Ending:
 _TABLE: Final = (
     _lost(Reason.SOCKET_LOST, "the socket is lost", Retry.LIBRARY),
     _lost(Reason.STREAM_ERROR, "WhatsApp ends the stream with an error", Retry.LIBRARY),
-    _lost(Reason.KEEPALIVE_TIMEOUT, "nobody answers on the line", Retry.LIBRARY),
+    _lost(Reason.KEEPALIVE_TIMEOUT, "nobody answers on the line", Retry.AT_ONCE),
+    _lost(Reason.ROUTE_CHANGED, "an operator sends it another way", Retry.AT_ONCE),
     _lost(Reason.SERVER_ERROR, "login answered with 500 or 503, or cut off", Retry.LIBRARY),
     _lost(Reason.FLAPPING, "opened and lost within 30 s, five times in 5 min", Retry.SLOWLY),
     _lost(Reason.WHATSAPP_UNREACHABLE, "no connection, or no answer to the login", Retry.BACK_OFF),

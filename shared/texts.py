@@ -164,6 +164,7 @@ ENDING_TEXTS: Final[dict[Reason, Text]] = {
     Reason.SOCKET_LOST: _BY_ITSELF,
     Reason.STREAM_ERROR: _BY_ITSELF,
     Reason.KEEPALIVE_TIMEOUT: _BY_ITSELF,
+    Reason.ROUTE_CHANGED: _BY_ITSELF,
     Reason.SERVER_ERROR: Text("У WhatsApp сбой, мы пробуем снова.", _NOTHING_TO_DO),
     Reason.FLAPPING: Text(
         "Связь с WhatsApp обрывается сразу после подключения.",

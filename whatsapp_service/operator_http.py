@@ -126,7 +126,7 @@ def _describe(session: Session) -> dict[str, Any]:
     return {
         "status": state.status,
         "reason": state.reason,
-        "retryAt": _iso(state.retry_at / 1000 if state.retry_at else None),
+        "retryAt": iso(state.retry_at / 1000 if state.retry_at else None),
         "connected": session.connected,
         "phoneNumber": mask_phone(state.phone) if state.phone else None,
         "messagesSent": 0,

@@ -6,7 +6,6 @@ from shared.messages.status import Reason
 from whatsapp_service.gateway.events import (
     Banned,
     GatewayEvent,
-    KeepAliveLost,
     LoggedOut,
     OpenFailed,
     Outdated,
@@ -18,7 +17,6 @@ from whatsapp_service.gateway.events import (
 
 _REASONS: Final[dict[type[GatewayEvent], Reason]] = {
     StreamFailed: Reason.STREAM_ERROR,
-    KeepAliveLost: Reason.KEEPALIVE_TIMEOUT,
     Replaced: Reason.REPLACED,
     Banned: Reason.TEMPORARY_BAN,
     Outdated: Reason.CLIENT_OUTDATED,

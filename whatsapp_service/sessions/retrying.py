@@ -40,7 +40,7 @@ class Retrying:
         self._stream_failed = False
 
     def opened(self) -> None:
-        self._opened_at = time.monotonic()
+        self._opened_at = self._opened_at or time.monotonic()
         self._stream_failed = False
         self._session.timers.cancel("reopen", "proxy check")
 

@@ -7,7 +7,6 @@ from shared.messages.status import Reason
 from whatsapp_service.gateway.events import (
     Banned,
     GatewayEvent,
-    KeepAliveLost,
     LoggedOut,
     OpenFailed,
     Outdated,
@@ -25,7 +24,6 @@ from whatsapp_service.sessions.losses import reason_of
         (SocketLost(), True, Reason.SOCKET_LOST),
         (SocketLost(), False, Reason.SERVER_ERROR),
         (StreamFailed("500"), True, Reason.STREAM_ERROR),
-        (KeepAliveLost(), True, Reason.KEEPALIVE_TIMEOUT),
         (LoggedOut(on_connect=False, code=401), True, Reason.DEVICE_REMOVED),
         (LoggedOut(on_connect=True, code=401), False, Reason.LOGGED_OUT),
         (LoggedOut(on_connect=True, code=403), False, Reason.ACCOUNT_LOCKED),
