@@ -201,6 +201,7 @@ class Process:
             routes=Routes(self._directory, settings.default_route),
             publisher=self._publisher,
             device_name=settings.device_name,
+            patience=settings.patience,
         )
 
     def _build_tenancy(self) -> Tenancy:

@@ -133,8 +133,14 @@ async def test_a_connection_that_flaps_is_left_alone_after_five_times(
 
     assert flapping.status is SessionStatus.RECONNECTING
     assert flapping.retry_at is not None
+
+    async def left_alone() -> bool:
+        # The library reconnects at once: it may have been quicker than we once more.
+        return (await whatsapp.phones.stats()).open_connections == 0
+
+    await wait_until(left_alone)
     logins = (await whatsapp.phones.stats()).logins
-    assert logins <= 8
+    assert logins <= 7
     await whatsapp.phones.remove_fault(fault.id)
     seen = len(whatsapp.bus.events)
     await whatsapp.bus.event(Connected, SALON, after=seen)

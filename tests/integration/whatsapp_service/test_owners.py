@@ -87,7 +87,7 @@ async def test_every_change_of_owner_raises_the_epoch_and_fences_the_one_before(
     for write in (
         town.directory.save_device(first, JID, PHONE),
         town.directory.mark_connected(first, JID, PHONE),
-        town.directory.mark_ended(first, SessionStatus.REPLACED, Reason.REPLACED),
+        town.directory.mark_ended(first, SessionStatus.REPLACED, Reason.REPLACED, None),
         town.directory.forget_device(first, SessionStatus.LOGGED_OUT, Reason.LOGGED_OUT),
         town.directory.set_frozen(first, frozen=True),
     ):
