@@ -53,6 +53,7 @@ class Announcement:
 
     ``qr`` / ``code``: a value is stored until its own expiry, ``keep_*`` leaves what is there, and
     otherwise the secret is removed. ``event`` is None when only the snapshot is told again.
+    ``news_only``: said in the name of another owner, whose snapshot stays as it is.
     """
 
     snapshot: Snapshot
@@ -61,6 +62,7 @@ class Announcement:
     code: LiveCode | None = None
     keep_qr: bool = False
     keep_code: bool = False
+    news_only: bool = False
 
     @property
     def durable(self) -> bool:
@@ -78,7 +80,8 @@ class Announcer:
         snapshot, event = announcement.snapshot, announcement.event
         session_id = snapshot.company_id
         lasting = snapshot.phone_number is not None or snapshot.status is SessionStatus.FROZEN
-        fields = [item for pair in snapshot.to_hash().items() for item in pair]
+        told = {} if announcement.news_only else snapshot.to_hash()
+        fields = [item for pair in told.items() for item in pair]
         call = cast("Callable[..., Awaitable[int]]", self._script)
         return bool(
             await call(

@@ -14,6 +14,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
 from shared.bus import keys
+from shared.bus.giving_back import GivingBack
 from shared.bus.takeover import Takeover
 
 READ_BLOCK_MS: Final = 2_000
@@ -53,6 +54,7 @@ class CommandStreams:
         self._consumer = consumer
         self._own = keys.commands_of(consumer)
         self._takeover = Takeover(redis, consumer)
+        self._giving_back = GivingBack(redis)
         self._claim = redis.register_script(_CLAIM)
 
     async def prepare(self) -> None:
@@ -75,7 +77,7 @@ class CommandStreams:
 
     async def give_back(self) -> None:
         """At the end: what was forwarded to us and is not done is for somebody else."""
-        await self._takeover.give_back(self._consumer)
+        await self._giving_back.of(self._consumer)
 
     async def claim(self, command_id: str) -> bool:
         """False while another process that lives has it in hand."""

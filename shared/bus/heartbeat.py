@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.bus import keys
+from shared.bus.giving_back import GivingBack
 from shared.lifecycle import raise_if_cancelled
 
 _log = structlog.get_logger(__name__)
@@ -99,6 +100,7 @@ class Heartbeats:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._giving_back = GivingBack(redis)
 
     async def all(self) -> dict[str, float | None]:
         """Every listed process with its ``steady_s``; None: its heart is silent."""
@@ -113,7 +115,11 @@ class Heartbeats:
         return frozenset(name for name, beat in (await self.all()).items() if beat is not None)
 
     async def strike_off(self, process_id: str) -> None:
-        """It is dead; one that only stood still adds itself again."""
+        """It is dead: its commands are for others, and nobody waits for its answer.
+
+        One that only stood still adds itself again.
+        """
+        await self._giving_back.of(process_id)
         await self._redis.srem(keys.PROCESSES, process_id)
 
 

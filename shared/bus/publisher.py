@@ -46,7 +46,8 @@ class Publisher:
 
     def publish(self, announcement: Announcement) -> None:
         """Take an announcement over; returns at once."""
-        self._newest[announcement.snapshot.company_id] = announcement.snapshot
+        if not announcement.news_only:
+            self._newest[announcement.snapshot.company_id] = announcement.snapshot
         if len(self._queue) >= MAX_WAITING:
             self._make_room()
         self._queue.append(announcement)

@@ -1,13 +1,13 @@
 """Commands that a killed process had in hand, and its name in the consumer group."""
 
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 import structlog
 from redis.asyncio import Redis
 
 from shared.bus import keys
+from shared.bus.giving_back import GivingBack
 from shared.bus.heartbeat import LIFETIME_MS
 
 _log = structlog.get_logger(__name__)
@@ -17,15 +17,6 @@ SILENT_MS: Final = LIFETIME_MS
 """A consumer that lives asks for commands every 2 s; one that only waits has a heartbeat."""
 
 BATCH: Final = 100
-
-_GIVE_BACK: Final = """
-local entries = redis.call('XRANGE', KEYS[1], '-', '+')
-for _, entry in ipairs(entries) do
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], '*', unpack(entry[2]))
-end
-redis.call('DEL', KEYS[1])
-return #entries
-"""
 
 Entry = tuple[str, dict[str, str]]
 
@@ -37,16 +28,7 @@ class Takeover:
         self._redis = redis
         self._consumer = consumer
         self._looked_at = float("-inf")
-        self._give_back = redis.register_script(_GIVE_BACK)
-
-    async def give_back(self, process_id: str) -> None:
-        """What was forwarded to a process that has ended, to the common stream again."""
-        give_back = cast("Callable[..., Awaitable[int]]", self._give_back)
-        count = await give_back(
-            keys=[keys.commands_of(process_id), keys.COMMANDS], args=[keys.COMMANDS_MAX_LENGTH]
-        )
-        if count:
-            _log.warning("bus_commands_given_back", consumer=process_id, commands=count)
+        self._giving_back = GivingBack(redis)
 
     async def claim(self) -> list[Entry]:
         """What the dead left behind, ours now; each consumer of theirs goes when it has nothing.
@@ -60,19 +42,18 @@ class Takeover:
         return entries
 
     async def _dead(self) -> list[str]:
+        """Also those without a place in the group: they may still be written to."""
         consumers = await self._redis.xinfo_consumers(keys.COMMANDS, keys.COMMANDS_GROUP)
-        silent = [
-            str(consumer["name"])
-            for consumer in consumers
-            if consumer["name"] != self._consumer and consumer["idle"] > SILENT_MS
-        ]
+        idle = {str(it["name"]) for it in consumers if it["idle"] > SILENT_MS}
+        listed = cast("set[str]", await self._redis.smembers(keys.PROCESSES))
+        silent = sorted((idle | listed) - {self._consumer})
         if not silent:
             return []
         beats = await self._redis.mget([keys.process_heartbeat(name) for name in silent])
         return [name for name, beat in zip(silent, beats, strict=True) if beat is None]
 
     async def _claim_from(self, dead: str) -> list[Entry]:
-        await self.give_back(dead)
+        await self._giving_back.of(dead)
         pending = await self._redis.xpending_range(
             keys.COMMANDS, keys.COMMANDS_GROUP, min="-", max="+", count=BATCH, consumername=dead
         )

@@ -34,7 +34,7 @@ class Refusals:
             company_id=command.company_id, status=SessionStatus.IDLE
         )
         if code is ErrorCode.SERVICE_UNAVAILABLE:
-            snapshot = self._tell_page(command, snapshot, code)
+            self._tell_page(command, snapshot, code)
         self._say(
             snapshot,
             CommandResult(
@@ -46,20 +46,21 @@ class Refusals:
             ),
         )
 
-    def _tell_page(self, command: Command, snapshot: Snapshot, code: ErrorCode) -> Snapshot:
+    def _tell_page(self, command: Command, snapshot: Snapshot, code: ErrorCode) -> None:
         about = {"company_id": command.company_id, "epoch": snapshot.epoch}
         if isinstance(command, RequestPairingCode):
             error = PairingCodeError(**about, code=code, command_id=command.command_id)
             self._say(snapshot, error)
         elif isinstance(command, RequestQr) and snapshot.status not in _KEPT:
-            changes = {"status": SessionStatus.ERROR, "reason": Reason.STORE_UNAVAILABLE}
-            snapshot = snapshot.model_copy(update={**changes, "queue_position": None})
-            failed = StatusChanged(**about, status=snapshot.status, reason=snapshot.reason)
+            failed = StatusChanged(
+                **about, status=SessionStatus.ERROR, reason=Reason.STORE_UNAVAILABLE
+            )
             self._say(snapshot, failed)
-        return snapshot
 
     def _say(self, snapshot: Snapshot, event: AnySessionEvent) -> None:
-        self._publisher.publish(Announcement(snapshot, event, keep_qr=True, keep_code=True))
+        self._publisher.publish(
+            Announcement(snapshot, event, keep_qr=True, keep_code=True, news_only=True)
+        )
 
 
 _KEPT = LINKED | {SessionStatus.FROZEN, SessionStatus.LINKING}

@@ -93,7 +93,9 @@ class Supervisor:
         try:
             await give_up()
         finally:
-            self._tasks[session_id].cancel()
+            task = self._tasks.get(session_id)
+            if task is not None:
+                task.cancel()
             self._forget(session)
             del self._leaving[session_id]
             left.set()

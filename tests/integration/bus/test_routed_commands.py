@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from shared.bus import command_streams, keys, takeover
 from shared.bus.commands import CommandConsumer, CommandSender
 from shared.bus.connection import connect_redis
+from shared.bus.heartbeat import Heartbeats
 from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.errors import AppError, ErrorCode
@@ -81,6 +82,22 @@ async def nothing_waits(redis: Redis, *processes: Process) -> bool:
     return not any(own) and not common["pending"]
 
 
+async def consumers_are(redis: Redis, *names: str) -> bool:
+    consumers = await redis.xinfo_consumers(keys.COMMANDS, keys.COMMANDS_GROUP)
+    return sorted(consumer["name"] for consumer in consumers) == sorted(names)
+
+
+async def test_what_is_written_to_the_dead_at_the_last_moment_is_not_lost(redis: Redis) -> None:
+    """Between the look at its stream and the verdict."""
+    next_one, sent = Process(redis, "next", "next"), command()
+    await CommandSender(redis).send_to("dead", sent)
+
+    await Heartbeats(redis).strike_off("dead")
+
+    async with beating(redis, "next"), next_one.running():
+        await wait_until(lambda: next_one.handled == [sent])
+
+
 async def test_whoever_takes_it_the_owner_does_it_once(redis: Redis) -> None:
     owner = Process(redis, "owner", "owner")
     others = [Process(redis, f"other-{number}", "owner") for number in range(2)]
@@ -104,14 +121,16 @@ async def test_whoever_takes_it_the_owner_does_it_once(redis: Redis) -> None:
 async def test_an_owner_that_dies_before_it_reads_leaves_it_to_the_next(
     redis: Redis, quick_death: None
 ) -> None:
-    """Its stream was written to before it was known to be dead."""
+    """It is written to until it is found dead, also when its place in the group is gone."""
     del quick_death
     dead, next_one = Process(redis, "dead", "dead"), Process(redis, "next", "dead")
     async with dead.running():
         await wait_until(lambda: redis.exists(keys.commands_of("dead")))
+    await redis.sadd(keys.PROCESSES, "dead")
     sent = command()
     async with beating(redis, "next"), next_one.running():
-        await CommandSender(redis).send_to("dead", sent)
+        await wait_until(lambda: consumers_are(redis, "next"))
+        await CommandSender(redis).send(sent)
         next_one.owner = "next"
         await wait_until(lambda: next_one.handled == [sent])
         await wait_until(lambda: nothing_waits(redis, dead, next_one))
