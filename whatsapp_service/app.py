@@ -40,6 +40,7 @@ from whatsapp_service.sessions.handover import Handover
 from whatsapp_service.sessions.line_watch import LineWatch, WatchTimes
 from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.orphans import Orphans
+from whatsapp_service.sessions.phone_memory import PhoneMemory
 from whatsapp_service.sessions.refusals import Refusals
 from whatsapp_service.sessions.route_watch import watch_routes
 from whatsapp_service.sessions.routes import Routes
@@ -151,6 +152,7 @@ class Process:
         )
         times = WatchTimes(self._settings.line_check_s, self._settings.line_answer_s)
         working.start(LineWatch(self._supervisor, times).run(), "line watch")
+        working.start(PhoneMemory(self._supervisor, self._directory).run(), "phone memory")
         working.start(self._work(), "sessions")
 
     async def say_goodbye(self) -> None:

@@ -1,9 +1,11 @@
 """Connections on which nobody answers any more, with the real library on them."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 
 from sandbox.whatsapp_network.faults import FaultKind
@@ -139,3 +141,25 @@ async def test_a_sign_of_the_salons_phone_is_seen(watched: WhatsApp, sign: Sign)
         return bool(told["phoneSeen"] > linked and told["lastEventAt"] >= told["phoneSeen"])
 
     await wait_until(newer)
+
+
+async def test_when_the_phone_was_seen_is_known_after_a_restart(whatsapp: WhatsApp) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    seen = datetime.fromisoformat((await health(whatsapp))["phoneSeen"])
+
+    def kept() -> bool:
+        with psycopg.connect(whatsapp.environment["DATABASE_URL"]) as connection:
+            row = connection.execute(
+                "SELECT phone_seen_at FROM whatsapp_sessions WHERE session_id = %s", [SALON]
+            ).fetchone()
+        return row is not None and row[0] is not None
+
+    await wait_until(kept, 10)
+    whatsapp.process.kill()
+    whatsapp.start()
+
+    async def known() -> bool:
+        told = (await snapshot(whatsapp)).phone_seen
+        return told is not None and abs(told / 1000 - seen.timestamp()) < 1
+
+    await wait_until(known, 20)

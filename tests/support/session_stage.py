@@ -28,6 +28,7 @@ from whatsapp_service.store.directory import Directory, StoreUnavailableError
 from whatsapp_service.store.link_attempts import RecordedAttempt
 from whatsapp_service.store.proxies import StoredRoute
 from whatsapp_service.store.sessions import StoredSession, Tenure
+from whatsapp_service.store.sightings import Sightings
 
 SALON: Final = SessionId("company_1001")
 PROCESS_ID: Final = "process-1"
@@ -48,6 +49,8 @@ class Rows(Directory):
         self.away = self.credentials_away = False
         self.credentials_there = False
         self.ended: list[str] = []
+        self.sighted: dict[SessionId, float] = {}
+        self.sightings_written = 0
 
     async def find_session(self, session_id: SessionId) -> StoredSession | None:
         if self.away:
@@ -74,6 +77,17 @@ class Rows(Directory):
 
     async def mark_connected(self, _tenure: Tenure, jid: str, _phone: str) -> None:
         self.jid = jid
+
+    async def keep_sightings(self, seen: Sightings) -> None:
+        if self.away:
+            raise StoreUnavailableError
+        self.sightings_written += 1
+        self.sighted.update(seen)
+
+    async def sightings(self, session_ids: list[SessionId]) -> Sightings:
+        if self.away:
+            raise StoreUnavailableError
+        return {each: self.sighted[each] for each in session_ids if each in self.sighted}
 
     async def forget_device(self, _tenure: Tenure, _state: str, reason: str) -> None:
         self.jid = None

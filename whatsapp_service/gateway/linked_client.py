@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import re
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -38,17 +40,18 @@ Deliver = Callable[[GatewayEvent], None]
 Report = Callable[[int, int, int, int], None]
 
 
-_ANSWERED: Final = "info query returned"
+_REFUSED: Final = re.compile(r"(b['\"])?info query returned ")
 """How the library's error begins when WhatsApp has answered, though it refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineReport:
-    """What a round trip has shown; the other two are what the library believes."""
+    """What a round trip has shown; ``connected``, ``logged_in`` are what the library believes."""
 
     answered: bool
     connected: bool = True
     logged_in: bool = True
+    round_trip_s: float | None = None
 
 
 class LogOutFailedError(Exception):
@@ -155,13 +158,19 @@ class LinkedClient:
         nothing and costs one small stanza each way. In Go it goes on for 75 s when nobody answers,
         or until the client is closed.
         """
+
+        async def ask() -> float:
+            began = time.monotonic()
+            await self._client.set_passive(False)
+            return time.monotonic() - began
+
+        asking = await self._start(ask)
         try:
-            await self._call(lambda: self._client.set_passive(False), answer_s)
+            async with asyncio.timeout(answer_s):
+                return LineReport(answered=True, round_trip_s=await asking)
         except Exception as error:  # noqa: BLE001 - the library raises its own and Go's
-            if str(error).startswith(_ANSWERED):
+            if _REFUSED.match(str(error)):
                 return LineReport(answered=True)
-        else:
-            return LineReport(answered=True)
         try:
             connected = await self._call(lambda: self._client.is_connected, DIAGNOSIS_S)
             logged_in = await self._call(lambda: self._client.is_logged_in, DIAGNOSIS_S)
@@ -199,7 +208,9 @@ class LinkedClient:
         if not disconnecting.done() or not await self._forget(task):
             # Cancelling it calls Go's stop on the event loop, which would hang as this one did.
             self._client.uuid = NOBODY
-            task.cancel()
+            async with self._gateway.maps.changing():
+                task.cancel()
+                await asyncio.wait({task}, timeout=STOP_S)
 
     def _watch_registration(self, execute: Report) -> Report:
         """Cross from Go's thread here, too: what the client says of itself has no handler."""
@@ -215,10 +226,13 @@ class LinkedClient:
 
     async def _call(self, call: Callable[[], Awaitable[T]], timeout_s: float) -> T:
         """Raises TimeoutError; the time begins when the library has been called."""
-        async with asyncio.timeout(TURN_S):
-            future = await self._gateway.maps.call(call)
+        future = await self._start(call)
         async with asyncio.timeout(timeout_s):
             return await future
+
+    async def _start(self, call: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
+        async with asyncio.timeout(TURN_S):
+            return await self._gateway.maps.call(call)
 
     def _handler(
         self, convert: Callable[[Any], GatewayEvent]

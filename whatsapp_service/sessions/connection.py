@@ -176,15 +176,18 @@ class Connection:
         """Close what there is and connect anew, after a while."""
         self._session.timers.set("reopen", delay_s, lambda: self._session.post(self._reopen))
 
-    def renew(self, client: LinkedClient, reason: Reason) -> None:
-        """Connect anew, unless that client is closed by then; it is not connected meanwhile."""
+    def renew(self, client: LinkedClient, reason: Reason) -> bool:
+        """Connect anew, unless that client is closed by then; it is not connected meanwhile.
+
+        False when the mailbox is full.
+        """
 
         async def renew() -> None:
             if client is self.client:
                 self._session.apply(ConnectionLost(reason))
                 await self._reopen()
 
-        self._session.post(renew)
+        return self._session.post(renew)
 
     async def _reopen(self) -> None:
         session = self._session

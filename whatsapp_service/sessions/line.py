@@ -16,7 +16,8 @@ class Line:
     """Wall-clock seconds, but for ``proved_at``, which is monotonic.
 
     ``alive``: proved, and no question has gone unanswered since. ``silent_at``: when the line was
-    last found dark. ``told``: what the outside knows.
+    last found dark. ``phone_kept_at``: what Postgres has of ``phone_seen_at``, once
+    ``phone_recalled``. ``told``: what the outside knows.
     """
 
     def __init__(self) -> None:
@@ -25,6 +26,8 @@ class Line:
         self.last_event_at: float | None = None
         self.connected_since: float | None = None
         self.phone_seen_at: float | None = None
+        self.phone_kept_at: float | None = None
+        self.phone_recalled = False
         self.last_proved_at: float | None = None
         self.silent_at: float | None = None
         self.proved_at = time.monotonic()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakSet
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -51,24 +52,31 @@ class LineWatch:
         self._sessions = sessions
         self._times = times
         self._under_way: set[Session] = set()
+        self._given_up: WeakSet[LinkedClient] = WeakSet()
 
     async def run(self) -> None:
         """For ever."""
         async with asyncio.TaskGroup() as checks:
             while True:
-                await asyncio.sleep(self._times.interval_s / LOOKS_PER_INTERVAL)
+                await asyncio.sleep(self._look_s)
                 for session in self._sessions:
-                    client = session.connection.client
-                    if client is not None and self._due(session):
-                        self._under_way.add(session)
-                        checks.create_task(
-                            self._check(session, client), name=f"line {session.session_id}"
-                        )
-                    if session.line.news(TELL_S):
-                        session.voice.liveness(session.state)
+                    self._look(session, checks)
 
-    def _due(self, session: Session) -> bool:
-        if not session.connected or session in self._under_way:
+    @property
+    def _look_s(self) -> float:
+        return self._times.interval_s / LOOKS_PER_INTERVAL
+
+    def _look(self, session: Session, checks: asyncio.TaskGroup) -> None:
+        client = session.connection.client
+        if client is not None and self._due(session, client):
+            self._under_way.add(session)
+            check = self._check(session, client)
+            checks.create_task(check, name=f"line {session.session_id}")
+        if session.line.news(TELL_S):
+            session.voice.liveness(session.state)
+
+    def _due(self, session: Session, client: LinkedClient) -> bool:
+        if not session.connected or session in self._under_way or client in self._given_up:
             return False
         line = session.line
         quiet_s = time.monotonic() - line.proved_at
@@ -80,6 +88,8 @@ class LineWatch:
             still_open = session.connected and client is session.connection.client
             if report is not None and still_open:
                 self._renew(session, client, report)
+        except TimeoutError:
+            _log.warning("line_not_asked", company_id=session.session_id)
         except Exception as error:  # noqa: BLE001 - one session's trouble ends no other's watch
             _log.exception("line_check_failed", company_id=session.session_id)
             capture(error, operation="line watch", company_id=session.session_id)
@@ -96,13 +106,14 @@ class LineWatch:
             if client is not session.connection.client or line.proved_at > asked_at:
                 return None
             if report.answered:
-                _round_trips.observe(time.monotonic() - asked_at)
+                if report.round_trip_s is not None:
+                    _round_trips.observe(report.round_trip_s)
                 line.prove()
                 return None
             line.doubt()
             session.voice.liveness(session.state)
             if not report.connected:
-                await asyncio.sleep(self._times.interval_s / LOOKS_PER_INTERVAL)
+                await asyncio.sleep(self._look_s)
         return report
 
     def _renew(self, session: Session, client: LinkedClient, report: LineReport) -> None:
@@ -116,6 +127,6 @@ class LineWatch:
             found=found,
             quiet_s=round(time.monotonic() - line.proved_at, 1),
         )
-        session.connection.renew(
-            client, Reason.KEEPALIVE_TIMEOUT if report.connected else Reason.SOCKET_LOST
-        )
+        reason = Reason.KEEPALIVE_TIMEOUT if report.connected else Reason.SOCKET_LOST
+        if session.connection.renew(client, reason):
+            self._given_up.add(client)

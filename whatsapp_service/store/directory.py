@@ -7,10 +7,11 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from shared.company_id import SessionId
 from shared.db import Connection, DatabaseError, Pool, within
-from whatsapp_service.store import link_attempts, proxies, sessions
+from whatsapp_service.store import link_attempts, proxies, sessions, sightings
 from whatsapp_service.store.link_attempts import RecordedAttempt, StoredKey
 from whatsapp_service.store.proxies import StoredRoute
 from whatsapp_service.store.sessions import StoredSession, Tenure
+from whatsapp_service.store.sightings import Sightings
 
 T = TypeVar("T")
 
@@ -79,6 +80,12 @@ class Directory:
 
     async def all_routes(self) -> list[StoredRoute]:
         return await self._ask(proxies.all_routes)
+
+    async def keep_sightings(self, seen: Sightings) -> None:
+        await self._ask(lambda it: sightings.keep(it, seen))
+
+    async def sightings(self, session_ids: list[SessionId]) -> Sightings:
+        return await self._ask(lambda it: sightings.recall(it, session_ids))
 
     async def _ask(
         self, query: Callable[[Connection], Awaitable[T]], pool: Pool | None = None

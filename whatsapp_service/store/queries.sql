@@ -93,3 +93,14 @@ ON CONFLICT (session_id) DO UPDATE SET url = excluded.url, updated_at = now();
 
 -- name: delete_proxy
 DELETE FROM whatsapp_proxies WHERE session_id = %(session_id)s;
+
+-- name: keep_sightings
+UPDATE whatsapp_sessions
+SET phone_seen_at = greatest(phone_seen_at, to_timestamp(seen.at_s))
+FROM unnest(%(session_ids)s::text[], %(moments_s)s::float8[]) AS seen (session_id, at_s)
+WHERE whatsapp_sessions.session_id = seen.session_id;
+
+-- name: sightings
+SELECT session_id, extract(epoch FROM phone_seen_at)::float8 AS seen_at_s
+FROM whatsapp_sessions
+WHERE session_id = ANY(%(session_ids)s) AND phone_seen_at IS NOT NULL;

@@ -11,6 +11,7 @@ from PIL import Image
 
 from sandbox.whatsapp_network.control_client import ControlClient, ControlError
 from sandbox.whatsapp_network.faults import FaultKind
+from sandbox.whatsapp_network.phone_signs import Sign
 from sandbox.whatsapp_network.screens import LIFETIME_S, Screens
 from sandbox.whatsapp_network.service import Options, Service, run_service
 from tests.support.whatsapp_companion import CompanionClient
@@ -248,3 +249,35 @@ def test_screens_fade_and_the_newest_is_scanned_first() -> None:
     assert [screen.label for screen in screens.current()] == ["b"]
     screens.show("a", "third")
     assert screens.newest().qr == "third"
+
+
+async def test_a_phone_gives_a_sign_to_whoever_is_online(
+    control: ControlClient, companion: CompanionClient
+) -> None:
+    await control.create_phone(NUMBER)
+    await link(control, companion)
+    assert await control.give_sign(NUMBER) == 0
+    async with companion.connect(companion.login(NUMBER)) as session:
+        await session.receive()
+        assert await control.give_sign(NUMBER, Sign.WROTE) == 1
+        assert await control.give_sign(NUMBER, device=1) == 1
+        with pytest.raises(ControlError) as refused:
+            await control.give_sign(NUMBER, device=2)
+    assert (refused.value.status, refused.value.code) == (404, "DEVICE_UNKNOWN")
+
+
+async def test_a_line_goes_dark_for_one_device_and_is_reset_when_the_fault_is_removed(
+    control: ControlClient, companion: CompanionClient
+) -> None:
+    await control.create_phone(NUMBER)
+    await link(control, companion)
+    async with companion.connect(companion.login(NUMBER)) as session:
+        await session.receive()
+        await control.add_fault(FaultKind.GONE, number=NUMBER, device=2)
+        assert (await control.stats()).online_devices == 1
+        fault = await control.add_fault(FaultKind.GONE, number=NUMBER, device=1)
+        assert (await control.stats()).online_devices == 0
+
+        await control.remove_fault(fault.id)
+
+        await session.closed()
