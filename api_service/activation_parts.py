@@ -9,8 +9,8 @@ from api_service.core.link_recorder import LinkRecorder
 from api_service.core.tokens import Tokens
 from api_service.core.vault import Vault
 from api_service.settings import ApiSettings
-from api_service.store.activations import Ledger, SimpleLedger, TransactionLedger
 from api_service.store.expiring_lock import ExpiringLock
+from api_service.store.ledgers import Ledger, SimpleLedger, TransactionLedger
 from shared.bus import keys
 from shared.bus.activation_news import ActivationAnnouncer
 from shared.bus.snapshots import Snapshots

@@ -16,7 +16,13 @@ import structlog
 from api_service.core.claims import ClaimLostError
 from api_service.core.hook_address import hook_url, new_secret
 from api_service.core.vault import Vault, is_sealed
-from api_service.store.activations import Claim, FreshSecrets, IntegrationStatus, Ledger, Settlement
+from api_service.store.activations import (
+    Claim,
+    FreshSecrets,
+    IntegrationStatus,
+    Settlement,
+)
+from api_service.store.ledgers import Ledger
 from api_service.yclients.errors import (
     AmbiguousError,
     NotSentError,

@@ -16,10 +16,10 @@ from api_service.store.activations import (
     CLAIM_S,
     FreshSecrets,
     IntegrationStatus,
-    Ledger,
     Settlement,
     due_activations,
 )
+from api_service.store.ledgers import Ledger
 from shared.company_id import SalonId
 from shared.db import DatabaseError, Pool
 from shared.errors import AppError

@@ -14,16 +14,14 @@ from api_service.store.activations import (
     Claim,
     FreshSecrets,
     IntegrationStatus,
-    Ledger,
     Settlement,
-    SimpleLedger,
-    TransactionLedger,
     due_activations,
     note_connected,
     note_logged_out,
     read_activation,
     waiting_for_whatsapp,
 )
+from api_service.store.ledgers import Ledger, SimpleLedger, TransactionLedger
 from shared.company_id import SalonId
 from shared.db import Pool, make_pool
 
