@@ -14,7 +14,7 @@ PATIENCE_S: Final = 120.0
 
 async def measure(ground: Ground) -> tuple[list[Figure], Mapping[str, object]]:
     """Two processes have half of the salons each."""
-    async with open_fleet(ground, HAND_OVER_TIMEOUT_S="60", SHUTDOWN_TIMEOUT_S="70") as fleet:
+    async with open_fleet(ground) as fleet:
         await fleet.start_evenly("a", "b", timeout_s=PATIENCE_S)
         outcome = await drain(fleet, "a", PATIENCE_S)
     say(f"  {outcome.describe()}")

@@ -1,6 +1,7 @@
 """Salons of a process that dies, stands still, or has lost Postgres or Redis."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -45,22 +46,28 @@ async def measure(ground: Ground) -> tuple[list[Figure], Mapping[str, object]]:
         numbers[name] = outcome.numbers()
         say(f"  {name}: settled after {outcome.settled_s:.1f} s, {outcome.describe()}")
 
-    async with open_fleet(ground) as fleet:
-        fleet.apart = True
-        await fleet.start_evenly(*NAMES, timeout_s=START_S)
+    async with _apart(ground) as fleet:
         say("  connected; one process is killed")
         outcome = await kill(fleet, "a", PATIENCE_S)
         note("kill", outcome, *_of_kill(outcome))
         await fleet.start("a")
-        await fleet.all_connected(START_S)
         outcome = await stand_still(fleet, "b", PAUSE_S, PATIENCE_S)
         note("pause", outcome, *_of_pause(outcome))
+    async with _apart(ground) as fleet:
         for name, scenario in OUTAGES.items():
             outcome = await scenario(fleet)
             note(name, outcome, *_of_outage(name, outcome))
         outcome = await deploy(fleet, NAMES, PATIENCE_S)
         note("deploy", outcome, *_of_deploy(outcome))
     return figures, numbers
+
+
+@asynccontextmanager
+async def _apart(ground: Ground) -> AsyncIterator[Fleet]:
+    async with open_fleet(ground) as fleet:
+        fleet.apart = True
+        await fleet.start_evenly(*NAMES, timeout_s=START_S)
+        yield fleet
 
 
 def _of_kill(outcome: Outcome) -> list[Figure]:

@@ -216,7 +216,12 @@ class Process:
             self._sender,
         )
         handover = Handover(
-            self._lease, self._registry, self._supervisor, self._sender, self._publisher
+            self._lease,
+            self._registry,
+            self._supervisor,
+            self._sender,
+            self._publisher,
+            self._snapshots,
         )
         return Tenancy(
             self._lease,

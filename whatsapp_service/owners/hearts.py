@@ -46,6 +46,11 @@ class Hearts:
         self._seen_at = {**kept, **dict.fromkeys(beating, now)}
         self._steady_s = beating
 
+    @property
+    def known(self) -> bool:
+        """Redis has answered lately."""
+        return self._known_since is not None
+
     def silent_s(self, process_id: str) -> float:
         """For how long it is certain that the heart has not beaten."""
         if self._known_since is None:

@@ -124,6 +124,11 @@ class Lease:
         self._waiting.append(waiting)
         return await waiting
 
+    @property
+    def others_hear_us(self) -> bool:
+        """Redis is there: what is handed over is opened at once, and not only at the next look."""
+        return self._hearts.known
+
     def steady_s(self) -> float:
         """For how long the lease has been renewed without a failure."""
         late = elapsed_s() - self._renewed_at > LEASE_S

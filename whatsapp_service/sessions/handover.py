@@ -1,6 +1,7 @@
 """Sessions go from one living process to another: closed here, owned there, opened there."""
 
 import asyncio
+import contextlib
 from typing import Final
 
 import structlog
@@ -9,10 +10,12 @@ from prometheus_client import Counter
 from shared.bus.commands import CommandSender
 from shared.bus.connection import BusError
 from shared.bus.publisher import Publisher
+from shared.bus.snapshots import Snapshots
 from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.messages.commands import Adopt
 from shared.messages.envelope import new_id
+from shared.messages.status import SessionStatus
 from whatsapp_service.owners.lease import Lease
 from whatsapp_service.sessions.session import Session
 from whatsapp_service.sessions.supervisor import Supervisor
@@ -27,6 +30,8 @@ AT_ONCE: Final = 3
 FLUSH_S: Final = 1.0
 """What we still have to say of a session is said before its next owner says anything."""
 ADOPT_MS: Final = 20_000
+OPENED_S: Final = 3.0
+LOOK_EVERY_S: Final = 0.05
 
 
 class Handover:
@@ -37,12 +42,14 @@ class Handover:
         supervisor: Supervisor,
         sender: CommandSender,
         publisher: Publisher,
+        snapshots: Snapshots,
     ) -> None:
         self._lease = lease
         self._registry = registry
         self._supervisor = supervisor
         self._sender = sender
         self._publisher = publisher
+        self._snapshots = snapshots
         self._given: dict[str, int] = {}
         self._unfit: set[str] = set()
         """Took none, though the last look showed them: they have left or are leaving."""
@@ -70,9 +77,33 @@ class Handover:
                 await self._supervisor.retire(session)
             return
         if self._heir() is not None and session.movable:
-            await self._supervisor.let_go(session, lambda: self._give(session))
+            await self._move(session)
 
-    async def _give(self, session: Session) -> None:
+    async def _move(self, session: Session) -> None:
+        given = False
+
+        async def give() -> None:
+            nonlocal given
+            given = await self._give(session)
+
+        await self._supervisor.let_go(session, give)
+        if given:
+            await self._opened_there(session.tenure)
+
+    async def _opened_there(self, tenure: Tenure) -> None:
+        """Others stay open here meanwhile, rather than wait there, closed, for their turn."""
+        with contextlib.suppress(BusError, TimeoutError):
+            async with asyncio.timeout(OPENED_S):
+                while not await self._is_opened(tenure):  # noqa: ASYNC110 - it happens elsewhere
+                    await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _is_opened(self, tenure: Tenure) -> bool:
+        snapshot = (await self._snapshots.present_state(tenure.session_id)).snapshot
+        if snapshot is None or snapshot.epoch <= tenure.epoch:
+            return False
+        return snapshot.status is not SessionStatus.RECONNECTING or snapshot.reason is not None
+
+    async def _give(self, session: Session) -> bool:
         """When it fails, the session is still ours, and is opened anew at the next look."""
         await session.stop()
         await self._publisher.flush(FLUSH_S)
@@ -82,9 +113,10 @@ class Handover:
             heir = None
         if heir is None:
             _log.warning("session_not_handed_over", company_id=session.session_id)
-            return
+            return False
         _handed_over.inc()
         await tell_to_adopt(self._sender, session.session_id, heir)
+        return True
 
     async def _find_heir(self, tenure: Tenure) -> str | None:
         """Who owns it now; None when nobody would. Raises StoreUnavailableError."""

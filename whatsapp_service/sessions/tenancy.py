@@ -75,7 +75,7 @@ class Tenancy:
             await self._handover.all()
         elif peers.free:
             await self._take(peers, opening)
-        elif len(self._supervisor) > max(peers.share * UNEVEN_RATIO, peers.share + UNEVEN_BY):
+        elif self._lease.others_hear_us and self._uneven(peers):
             await self._hand_over_one()
         await self._orphans.look_after(peers)
 
@@ -117,6 +117,10 @@ class Tenancy:
         finally:
             self._restoring.count(connected=connected)
             self._slots.release()
+
+    def _uneven(self, peers: Peers) -> bool:
+        share = peers.share
+        return len(self._supervisor) > max(share * UNEVEN_RATIO, share + UNEVEN_BY)
 
     async def _hand_over_one(self) -> None:
         for session in self._supervisor:
