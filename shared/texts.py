@@ -158,7 +158,7 @@ REASON_TEXTS: Final[dict[Reason, Text]] = {
 _LINK_AGAIN = "Подключите WhatsApp ещё раз, это займёт минуту."
 _NOTHING_TO_DO = "Делать ничего не нужно."
 _BY_ITSELF = STATUS_TEXTS[SessionStatus.RECONNECTING]
-_RESTARTING = Text("Наш сервис перезапускается.", _NOTHING_TO_DO)
+_RESTARTING = Text("Наш сервис перезапускается, WhatsApp остаётся привязан.", _NOTHING_TO_DO)
 
 ENDING_TEXTS: Final[dict[Reason, Text]] = {
     Reason.SOCKET_LOST: _BY_ITSELF,

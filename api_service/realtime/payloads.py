@@ -64,7 +64,11 @@ def of_event(event: AnySessionEvent) -> Told | None:  # noqa: PLR0911 - one flat
             return pairing_code_error(AppError(event.code))
         case StatusChanged():
             return status(
-                event.status, event.reason, event.phone_number, queue_position=event.queue_position
+                event.status,
+                event.reason,
+                event.phone_number,
+                queue_position=event.queue_position,
+                retry_at=event.retry_at,
             )
         case _:
             return None
@@ -86,6 +90,7 @@ def of_present_state(session_id: SessionId, state: PresentState) -> list[Told]:
             snapshot.reason,
             snapshot.phone_number,
             queue_position=snapshot.queue_position,
+            retry_at=snapshot.retry_at,
         )
     ]
     if state.qr is not None and state.qr.expires_at > now_ms():
@@ -104,6 +109,7 @@ def status(
     phone: str | None = None,
     *,
     queue_position: int | None = None,
+    retry_at: int | None = None,
 ) -> Told:
     text = status_text(value, known_reason(reason))
     code = failure_code(value, reason)
@@ -115,6 +121,7 @@ def status(
         code=code.value if code else None,
         phone=phone,
         queuePosition=queue_position,
+        retryAt=retry_at,
     )
 
 

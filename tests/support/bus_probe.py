@@ -48,9 +48,9 @@ class BusProbe:
         """Send the command; its id."""
         return await self._send(RequestPairingCode(**_envelope(session_id), phone_number=phone))
 
-    async def unlink(self, session_id: SessionId) -> str:
+    async def unlink(self, session_id: SessionId, *, uninstalled: bool | None = None) -> str:
         """Send the command; its id."""
-        return await self._send(Unlink(**_envelope(session_id)))
+        return await self._send(Unlink(**_envelope(session_id), uninstalled=uninstalled))
 
     async def freeze(self, session_id: SessionId) -> str:
         """Send the command; its id."""

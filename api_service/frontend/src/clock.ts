@@ -49,6 +49,17 @@ export function nextSecondAt(
 }
 
 /** 0:32, 2:05. */
+/** An instant as a person here reads it: the time, and the day when it is not today. */
+export function formatMoment(instant: number, now: number): string {
+  const there = new Date(instant);
+  const today = there.toDateString() === new Date(now).toDateString();
+  return new Intl.DateTimeFormat("ru", {
+    hour: "2-digit",
+    minute: "2-digit",
+    ...(today ? {} : { day: "numeric", month: "long" }),
+  }).format(there);
+}
+
 export function formatCountdown(ms: number): string {
   const seconds = secondsLeft(ms);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

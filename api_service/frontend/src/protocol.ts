@@ -44,6 +44,8 @@ export interface StatusMessage extends Words {
   readonly phone: string | null;
   /** 1 is the next to be served. */
   readonly queuePosition: number | null;
+  /** Nothing is tried before that instant of the server's clock. */
+  readonly retryAt: number | null;
 }
 
 export interface QrMessage {
@@ -161,6 +163,7 @@ function decodeStatus(fields: Fields, serverTime: number | null): ServerMessage 
     code: text(fields.code),
     phone: text(fields.phone),
     queuePosition: number(fields.queuePosition),
+    retryAt: number(fields.retryAt),
     ...words(fields),
     serverTime,
   };

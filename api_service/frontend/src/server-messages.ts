@@ -157,7 +157,10 @@ function waitInQueue(state: State, place: number | null): Pick<State, "qrRequest
 
 function session(
   state: State,
-  message: Omit<Session, "since" | "queuePosition"> & { readonly queuePosition?: number | null },
+  message: Omit<Session, "since" | "queuePosition" | "retryAt"> & {
+    readonly queuePosition?: number | null;
+    readonly retryAt?: number | null;
+  },
 ): Session {
   const same = state.session?.status === message.status && message.status !== "frozen";
   return {
@@ -167,6 +170,7 @@ function session(
     message: message.message,
     nextStep: message.nextStep,
     queuePosition: message.queuePosition ?? null,
+    retryAt: message.retryAt ?? null,
     since: same && state.session !== null ? state.session.since : state.now,
   };
 }

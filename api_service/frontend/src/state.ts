@@ -30,6 +30,8 @@ export interface Session extends Words {
   readonly reason: string | null;
   readonly phone: string | null;
   readonly queuePosition: number | null;
+  /** When the server tries again by itself, on its clock. */
+  readonly retryAt: number | null;
   readonly since: number;
 }
 

@@ -296,16 +296,7 @@ export const texts = {
     unlinked: "WhatsApp отвязан на странице подключения.",
     credentials_missing: "Данные подключения не найдены.",
   } as Readonly<Record<string, string>>,
-  /** Why the connection is being restored, where more can be said than that it is. */
-  restoring: {
-    owner_lost: "Наш сервис перезапускается. WhatsApp остаётся привязан, делать ничего не нужно.",
-    service_stopped:
-      "Наш сервис перезапускается. WhatsApp остаётся привязан, делать ничего не нужно.",
-    store_unavailable: "На нашей стороне сбой, мы его устраняем. Делать ничего не нужно.",
-    proxy_unreachable:
-      "Не отвечает наш канал связи с WhatsApp. Мы знаем об этом, делать ничего не нужно.",
-    whatsapp_unreachable: "WhatsApp сейчас не отвечает. Мы пробуем снова, делать ничего не нужно.",
-  } as Readonly<Record<string, string>>,
+  nextTry: (moment: string) => `Попробуем сами: ${moment}.`,
   noEntry: { title: "Не получается открыть подключение" },
   banner: {
     lost: "Нет связи с сервером. Восстанавливаем…",

@@ -1,6 +1,6 @@
 // The screens without a form: before, after and instead of linking.
 
-import { formatCountdown } from "../clock";
+import { formatCountdown, formatMoment } from "../clock";
 import { SLOW_AFTER_MS, STUCK_AFTER_MS } from "../limits";
 import { formatPhone, formatPhoneMasked } from "../phone";
 import { type StoppedStatus, unexpectedPhone } from "../screen";
@@ -113,14 +113,15 @@ function unbroken(phone: string): string {
 
 export function Reconnecting({ session, ...props }: SessionProps) {
   const { state, texts } = props;
-  const why = session.reason === null ? undefined : texts.restoring[session.reason];
   return (
     <div class="outcome">
       <div class="outcome__busy">
         <Link />
       </div>
       <Title>{texts.reconnecting.title}</Title>
-      <p>{why ?? texts.reconnecting.text}</p>
+      <p>{session.message ?? texts.reconnecting.text}</p>
+      {session.nextStep !== null && <p>{session.nextStep}</p>}
+      <NextTry session={session} {...props} />
       {state.now - session.since >= STUCK_AFTER_MS && (
         <p class="outcome__more">{texts.reconnecting.stuck}</p>
       )}
@@ -153,12 +154,16 @@ export function Frozen({ session, ...props }: SessionProps) {
   );
 }
 
-export function Stopped({
-  session,
-  status,
-  texts,
-  dispatch,
-}: SessionProps & { status: StoppedStatus }) {
+/** When the server tries again without anybody's doing. */
+function NextTry({ session, state, texts }: SessionProps) {
+  const { retryAt } = session;
+  if (retryAt === null) return null;
+  const here = retryAt - (state.clockOffset ?? 0);
+  return <p class="outcome__more">{texts.nextTry(formatMoment(here, state.now))}</p>;
+}
+
+export function Stopped({ session, status, ...props }: SessionProps & { status: StoppedStatus }) {
+  const { texts, dispatch } = props;
   const own = texts.stopped[status];
   const reason = session.reason === null ? undefined : texts.reasons[session.reason];
   const title = session.reason === "unlinked" ? texts.page.unlinked : own.title;
@@ -168,9 +173,12 @@ export function Stopped({
       <Title>{title}</Title>
       <p>{session.message ?? reason ?? own.message}</p>
       <p>{session.nextStep ?? own.nextStep}</p>
-      <button class="button" type="button" onClick={() => dispatch({ type: "relink-asked" })}>
-        {own.action}
-      </button>
+      <NextTry session={session} {...props} />
+      {session.reason !== "uninstalled" && (
+        <button class="button" type="button" onClick={() => dispatch({ type: "relink-asked" })}>
+          {own.action}
+        </button>
+      )}
     </div>
   );
 }
