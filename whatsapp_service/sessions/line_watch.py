@@ -85,8 +85,7 @@ class LineWatch:
     async def _check(self, session: Session, client: LinkedClient) -> None:
         try:
             report = await self._ask(session, client)
-            still_open = session.connected and client is session.connection.client
-            if report is not None and still_open:
+            if report is not None and _is_open(session, client):
                 self._renew(session, client, report)
         except TimeoutError:
             _log.warning("line_not_asked", company_id=session.session_id)
@@ -103,7 +102,7 @@ class LineWatch:
         for _ in range(ATTEMPTS if line.alive else 1):
             asked_at = time.monotonic()
             report = await client.prove_line(self._times.answer_s)
-            if client is not session.connection.client or line.proved_at > asked_at:
+            if not _is_open(session, client) or line.proved_at > asked_at:
                 return None
             if report.answered:
                 if report.round_trip_s is not None:
@@ -130,3 +129,7 @@ class LineWatch:
         reason = Reason.KEEPALIVE_TIMEOUT if report.connected else Reason.SOCKET_LOST
         if session.connection.renew(client, reason):
             self._given_up.add(client)
+
+
+def _is_open(session: Session, client: LinkedClient) -> bool:
+    return session.connected and client is session.connection.client

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Self
 
 import pytest
 
@@ -49,8 +50,14 @@ class Watching:
     def __init__(self, stage: Stage, times: WatchTimes = QUICK) -> None:
         self._watch = LineWatch([stage.session], times)
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._watch.run())
+        return self
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is being asked."""
+        return not self._watch._under_way
 
     async def __aexit__(self, *_: object) -> None:
         assert not self._task.done()
@@ -144,19 +151,22 @@ async def test_a_slow_answer_to_a_ping_of_the_library_breaks_nothing(
 async def test_whoever_has_just_been_heard_is_not_asked(
     stage: Stage, client: ScriptedClient
 ) -> None:
-    async with Watching(stage, WatchTimes(interval_s=1, answer_s=0.05)):
-        for _ in range(30):
-            client.deliver(Heard(from_phone=False))
-            await asyncio.sleep(0.05)
+    line = stage.session.line
+    line.proved_at -= SLOW.interval_s
+    client.deliver(Heard(from_phone=True))
+    async with Watching(stage, SLOW):
+        await wait_until(lambda: stage.heard.said[-1].snapshot.phone_seen)
+        assert client.asked == 0
 
-    assert client.asked == 0
+        line.proved_at -= SLOW.interval_s
+        await wait_until(lambda: client.asked == 1)
 
 
 async def test_something_heard_while_an_answer_is_owed_proves_the_line(
     stage: Stage, client: ScriptedClient
 ) -> None:
     client.answers = [SILENT]
-    async with Watching(stage, WatchTimes(interval_s=0.09, answer_s=0.2)):
+    async with Watching(stage, WatchTimes(interval_s=0.09, answer_s=0.5)):
         for asked in (1, 2, 3):
             await wait_until(lambda asked=asked: client.asked == asked)  # type: ignore[misc]
             client.deliver(Heard(from_phone=False))
@@ -190,10 +200,10 @@ async def test_a_socket_that_is_lost_while_an_answer_is_owed_is_the_librarys_to_
     stage: Stage, client: ScriptedClient, gateway: ScriptedGateway
 ) -> None:
     client.answers = [NOT_CONNECTED]
-    async with Watching(stage):
+    async with Watching(stage, WatchTimes(interval_s=0.09, answer_s=0.5)) as watching:
         await wait_until(lambda: client.asked == 1)
         client.deliver(SocketLost())
-        await wait_until(lambda: reasons(stage))
+        await wait_until(lambda: watching.idle)
 
     assert reasons(stage) == [Reason.SOCKET_LOST]
     assert gateway.clients == [client]
