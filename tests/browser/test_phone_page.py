@@ -138,3 +138,19 @@ async def test_fits_a_narrow_screen(page: Page) -> None:
     await expect(page.get_by_role("heading", name="Телефон салона")).to_be_visible()
     width = await page.evaluate("document.documentElement.scrollWidth")
     assert width <= NARROW["width"]
+
+
+async def test_a_chat_read_on_the_phone_is_heard_by_its_devices(
+    page: Page, control: ControlClient, service: Service
+) -> None:
+    read = page.get_by_role("button", name="Прочитать чат")
+    await expect(read).to_be_disabled()
+    companion = CompanionClient(service.chat_port)
+    async with companion.offer() as (session, qrs), asyncio.TaskGroup() as group:
+        group.create_task(control.scan(NUMBER, qrs[0]))
+        await companion.accept(session)
+    async with companion.connect(companion.login(NUMBER)) as device:
+        assert [(await device.receive()).tag for _ in range(2)] == ["success", "ib"]
+        await read.click()
+        assert (await device.receive()).text("type") == "read-self"
+        await expect(page.get_by_role("status")).to_have_text("Узнали устройств: 1")
