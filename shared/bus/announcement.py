@@ -1,7 +1,9 @@
 """One atomic step in Redis: snapshot, secrets, log entry and publication of one event.
 
 A server-side script does it, so that nobody ever sees an event whose snapshot or log entry is not
-there yet, and so that a stale owner (a lower epoch than the snapshot's) changes nothing.
+there yet, and so that a stale owner (a lower epoch than the snapshot's) changes nothing. Nor does
+it change anything on a server that was started since, or promoted: what the one before may have
+lost goes first.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from shared.bus import keys
 from shared.clock import now_ms
@@ -16,6 +19,7 @@ from shared.messages.events import AnySessionEvent
 from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
 from shared.messages.status import SessionStatus
 
+_ANOTHER_SERVER: Final = -1
 UNLINKED_SNAPSHOT_TTL_MS: Final = 24 * 60 * 60 * 1000
 
 _ANNOUNCE: Final = """
@@ -23,17 +27,20 @@ local log, snapshot, qr, code = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local channel, event, durable, max_length = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local epoch, snapshot_ttl = tonumber(ARGV[5]), tonumber(ARGV[6])
 local secrets = {{qr, ARGV[7], tonumber(ARGV[8])}, {code, ARGV[9], tonumber(ARGV[10])}}
+local info = redis.pcall('INFO', 'server')
+local server = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
+if ARGV[11] ~= '' and ARGV[11] ~= server then return {-1, server} end
 local kind = redis.call('TYPE', snapshot)['ok']
 if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', snapshot) end
 local known = redis.call('HGET', snapshot, 'epoch')
-if known and (tonumber(known) or 0) > epoch then return 0 end
+if known and (tonumber(known) or 0) > epoch then return {0, server} end
 for _, secret in ipairs(secrets) do
   if secret[3] > 0 then redis.call('SET', secret[1], secret[2], 'PX', secret[3])
   elseif secret[3] < 0 then redis.call('DEL', secret[1]) end
 end
-if #ARGV > 10 then
+if #ARGV > 11 then
   redis.call('DEL', snapshot)
-  redis.call('HSET', snapshot, unpack(ARGV, 11))
+  redis.call('HSET', snapshot, unpack(ARGV, 12))
   if snapshot_ttl > 0 then redis.call('PEXPIRE', snapshot, snapshot_ttl) end
 end
 if event ~= '' then
@@ -43,7 +50,7 @@ if event ~= '' then
   end
   redis.call('PUBLISH', channel, event)
 end
-return 1
+return {1, server}
 """
 
 
@@ -69,41 +76,66 @@ class Announcement:
         return self.event is not None and self.event.durable
 
 
+class AnotherServerError(Exception):
+    """Nothing was announced: not the expected server answers. The text is its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """``accepted``: False when a newer owner has spoken, and nothing was changed or published.
+
+    ``server``: another id after each start of the server, and of another one; empty: unknown.
+    """
+
+    accepted: bool
+    server: str
+
+
 class Announcer:
     """Carries announcements to Redis, one try each. Raises redis.exceptions.RedisError."""
 
     def __init__(self, redis: Redis) -> None:
+        self._redis = redis
         self._script = redis.register_script(_ANNOUNCE)
 
-    async def announce(self, announcement: Announcement) -> bool:
-        """False when a newer owner has spoken: nothing was changed or published."""
+    async def server(self) -> str:
+        try:
+            said: dict[str, str] = await self._redis.info("server")
+        except ResponseError:
+            return ""
+        return str(said.get("run_id", ""))
+
+    async def announce(self, announcement: Announcement, expected_server: str = "") -> Taken:
+        """Raises AnotherServerError; empty, any server will do."""
         snapshot, event = announcement.snapshot, announcement.event
         session_id = snapshot.company_id
         lasting = snapshot.phone_number is not None or snapshot.status is SessionStatus.FROZEN
         told = {} if announcement.news_only else snapshot.to_hash()
         fields = [item for pair in told.items() for item in pair]
-        call = cast("Callable[..., Awaitable[int]]", self._script)
-        return bool(
-            await call(
-                keys=[
-                    keys.EVENTS_LOG,
-                    keys.session_snapshot(session_id),
-                    keys.live_qr(session_id),
-                    keys.live_code(session_id),
-                ],
-                args=[
-                    keys.EVENTS_CHANNEL,
-                    event.to_json() if event else "",
-                    "1" if announcement.durable else "0",
-                    keys.EVENTS_LOG_MAX_LENGTH,
-                    snapshot.epoch,
-                    0 if lasting else UNLINKED_SNAPSHOT_TTL_MS,
-                    *_secret(announcement.qr, keep=announcement.keep_qr),
-                    *_secret(announcement.code, keep=announcement.keep_code),
-                    *fields,
-                ],
-            )
+        call = cast("Callable[..., Awaitable[tuple[int, str]]]", self._script)
+        outcome, server = await call(
+            keys=[
+                keys.EVENTS_LOG,
+                keys.session_snapshot(session_id),
+                keys.live_qr(session_id),
+                keys.live_code(session_id),
+            ],
+            args=[
+                keys.EVENTS_CHANNEL,
+                event.to_json() if event else "",
+                "1" if announcement.durable else "0",
+                keys.EVENTS_LOG_MAX_LENGTH,
+                snapshot.epoch,
+                0 if lasting else UNLINKED_SNAPSHOT_TTL_MS,
+                *_secret(announcement.qr, keep=announcement.keep_qr),
+                *_secret(announcement.code, keep=announcement.keep_code),
+                expected_server,
+                *fields,
+            ],
         )
+        if outcome == _ANOTHER_SERVER:
+            raise AnotherServerError(server)
+        return Taken(outcome == 1, server)
 
 
 def _secret(secret: LiveQr | LiveCode | None, *, keep: bool) -> tuple[str, int]:

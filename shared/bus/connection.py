@@ -4,7 +4,7 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 CONNECT_TIMEOUT_S = 2.0
@@ -32,7 +32,8 @@ def connect_redis(url: str) -> "Redis":
             retries=1,
             supported_errors=(RedisConnectionError, RedisTimeoutError),
         ),
-        retry_on_error=[RedisConnectionError],
+        # A server that was master when we connected: the name may lead to another one by now.
+        retry_on_error=[RedisConnectionError, ReadOnlyError],
     )
 
 

@@ -1,28 +1,30 @@
 """Publishes announcements in order, through Redis outages, without holding a session up."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict, deque
+from dataclasses import replace
 from typing import Final
 
 import structlog
 from prometheus_client import Counter, Gauge
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from shared.bus.announcement import Announcement, Announcer
+from shared.bus.announcement import Announcement, Announcer, AnotherServerError
+from shared.bus.faults import is_final
+from shared.bus.newest import Newest
+from shared.bus.unconfirmed import Unconfirmed
 from shared.company_id import SessionId
 from shared.lifecycle import raise_if_cancelled
-from shared.messages.events import StatusChanged
-from shared.messages.snapshot import Snapshot
-from shared.messages.status import SessionStatus
 
 MAX_WAITING: Final = 10_000
 RETRY_WAITS_S: Final = (1, 2, 4)
-_PASSING: Final = ("OOM", "LOADING", "READONLY", "BUSY", "MISCONF", "MASTERDOWN", "NOREPLICAS")
-
+CONFIRM_S: Final = 3.0
 _log = structlog.get_logger(__name__)
 _failures = Counter("bus_publish_failures_total", "Publications that failed all their retries")
 _stale = Counter("bus_publish_stale_total", "Publications refused because a newer owner exists")
+_dropped = Counter("bus_publish_dropped_total", "Events that must arrive, given up", ["why"])
 _waiting = Gauge("bus_publish_waiting", "Announcements that wait for Redis")
 
 
@@ -31,23 +33,26 @@ class Publisher:
 
     A publication that fails is retried after 1, 2 and 4 s. After the last the sessions concerned
     are marked dirty: durable events stay in the queue in their order, news of the moment is
-    dropped, and when Redis is back the newest status of every dirty session is told.
+    dropped, and when Redis is back the newest status of every dirty session is told. Durable
+    events that Redis may have lost with its last second go out again before those in the queue.
+    At most `MAX_WAITING` wait; what is given up then is said in the log and counted.
     """
 
     def __init__(self, announcer: Announcer, *, retry_unit_s: float = 1.0) -> None:
         self._announcer = announcer
         self._queue: deque[Announcement] = deque()
-        self._newest: dict[SessionId, Snapshot] = {}
+        self._newest = Newest()
         self._dirty: OrderedDict[SessionId, None] = OrderedDict()
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
         self._retry_unit_s = retry_unit_s
+        self._unconfirmed = Unconfirmed()
 
     def publish(self, announcement: Announcement) -> None:
         """Take an announcement over; returns at once."""
         if not announcement.news_only:
-            self._newest[announcement.snapshot.company_id] = announcement.snapshot
+            self._newest.take(announcement)
         if len(self._queue) >= MAX_WAITING:
             self._make_room()
         self._queue.append(announcement)
@@ -55,12 +60,12 @@ class Publisher:
 
     def tell_everything_again(self) -> None:
         """After Redis was away it may have lost what it knew of sessions that are quiet."""
-        self._dirty.update(dict.fromkeys(self._newest))
+        self._dirty.update(dict.fromkeys(self._newest.sessions))
         self._changed()
 
     def forget(self, session_id: SessionId) -> None:
         """The session is no longer ours to tell about."""
-        self._newest.pop(session_id, None)
+        self._newest.forget(session_id)
 
     @property
     def waiting(self) -> int:
@@ -77,12 +82,37 @@ class Publisher:
     async def run(self) -> None:
         while True:
             raise_if_cancelled()
-            await self._wake.wait()
-            if self._queue:
-                await self._publish_first()
-            elif self._dirty:
-                await self._tell_dirty()
+            try:
+                async with asyncio.timeout(CONFIRM_S if self._unconfirmed else None):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._confirm()
+            try:
+                if self._queue:
+                    await self._publish_first()
+                elif self._dirty:
+                    await self._tell_dirty()
+            except AnotherServerError as other:
+                self._take_up(str(other))
             self._changed()
+
+    async def _confirm(self) -> None:
+        """Nothing is to be told: look whether the server that took the last events still lives."""
+        with contextlib.suppress(RedisError):
+            self._take_up(await self._announcer.server())
+
+    def _take_up(self, server: str) -> None:
+        """Another server than before may lack the last second of it: that goes out first."""
+        lost = self._unconfirmed.confirm(server)
+        if lost:
+            _log.warning("bus_events_told_again", events=len(lost))
+            self._queue.extendleft(map(self._retold, reversed(lost)))
+
+    def _retold(self, announcement: Announcement) -> Announcement:
+        """With what is true now beside the event."""
+        known = self._newest.of(announcement.snapshot.company_id)
+        snapshot = known.snapshot if known else announcement.snapshot
+        return replace(announcement, snapshot=snapshot, keep_qr=True, keep_code=True)
 
     async def _publish_first(self) -> None:
         head = self._queue[0]
@@ -91,28 +121,31 @@ class Publisher:
         except RedisError as error:
             _failures.inc()
             _log.warning("bus_publish_failed", error=type(error).__name__, waiting=self.waiting)
-            if not _is_final(error):
+            if not is_final(error):
                 self._mark_dirty()
                 return
+            self._note_dirty(head)
+            _give_up(head, "refused")
         if self._queue and self._queue[0] is head:
             self._queue.popleft()
 
     async def _tell_dirty(self) -> None:
         session_id = next(iter(self._dirty))
-        snapshot = self._newest.get(session_id)
+        known = self._newest.of(session_id)
         try:
-            if snapshot is not None:
-                await self._announce(_status_of(snapshot))
+            for announcement in known.again() if known else ():
+                await self._announce(announcement)
         except RedisError as error:
             _log.warning("bus_snapshot_failed", error=type(error).__name__, waiting=self.waiting)
-            if not _is_final(error):
+            if not is_final(error):
                 return
-        if self._newest.get(session_id) is snapshot:
+        if self._newest.of(session_id) is known:
             self._dirty.pop(session_id, None)
 
     async def _announce(self, announcement: Announcement) -> None:
+        """Tried again after 1, 2 and 4 s; then raises what Redis, or its absence, says."""
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception(lambda error: not _is_final(error)),
+            retry=retry_if_exception(lambda error: not is_final(error)),
             wait=wait_exponential(
                 multiplier=self._retry_unit_s * RETRY_WAITS_S[0],
                 max=self._retry_unit_s * RETRY_WAITS_S[-1],
@@ -121,9 +154,16 @@ class Publisher:
             reraise=True,
         ):
             with attempt:
-                if not await self._announcer.announce(announcement):
-                    _stale.inc()
-                    _log.warning("bus_stale_owner", company_id=announcement.snapshot.company_id)
+                await self._announce_once(announcement)
+
+    async def _announce_once(self, announcement: Announcement) -> None:
+        taken = await self._announcer.announce(announcement, self._unconfirmed.server)
+        self._unconfirmed.confirm(taken.server)
+        if not taken.accepted:
+            _stale.inc()
+            _log.warning("bus_stale_owner", company_id=announcement.snapshot.company_id)
+        elif announcement.durable:
+            self._unconfirmed.took(announcement)
 
     def _mark_dirty(self) -> None:
         """Keep what must arrive; of the rest, the newest snapshot is enough."""
@@ -137,8 +177,9 @@ class Publisher:
                 self._note_dirty(announcement)
                 del self._queue[index]
                 return
-        self._note_dirty(self._queue.popleft())
-        _log.error("bus_queue_overflow", waiting=self.waiting)
+        oldest = self._queue.popleft()
+        self._note_dirty(oldest)
+        _give_up(oldest, "overflow")
 
     def _note_dirty(self, announcement: Announcement) -> None:
         self._dirty[announcement.snapshot.company_id] = None
@@ -153,23 +194,10 @@ class Publisher:
             self._empty.set()
 
 
-def _is_final(error: BaseException) -> bool:
-    """Redis has answered, and would answer the same again."""
-    if not isinstance(error, RedisError):
-        return True
-    return isinstance(error, ResponseError) and not str(error).startswith(_PASSING)
-
-
-def _status_of(snapshot: Snapshot) -> Announcement:
-    event = StatusChanged(
-        company_id=snapshot.company_id,
-        epoch=snapshot.epoch,
-        status=snapshot.status,
-        reason=snapshot.reason,
-        phone_number=snapshot.phone_number,
-        queue_position=snapshot.queue_position,
-        retry_at=snapshot.retry_at,
-        **snapshot.facts(),
-    )
-    live = snapshot.status in {SessionStatus.QR, SessionStatus.PAIRING}
-    return Announcement(snapshot, event, keep_qr=live, keep_code=live)
+def _give_up(announcement: Announcement, why: str) -> None:
+    """Said only of what must arrive."""
+    event = announcement.event
+    if event is None or not announcement.durable:
+        return
+    _dropped.labels(why=why).inc()
+    _log.error("bus_event_dropped", why=why, type=event.type, company_id=event.company_id)

@@ -133,13 +133,13 @@ async def test_connecting_removes_both_secrets(redis: Redis) -> None:
 
 async def test_a_stale_owner_changes_nothing(redis: Redis) -> None:
     announcer = Announcer(redis)
-    assert await announcer.announce(connected(epoch=7))
+    assert (await announcer.announce(connected(epoch=7))).accepted
     stale = Announcement(
         Snapshot(company_id=SESSION, status=SessionStatus.LOGGED_OUT, epoch=6),
         Disconnected(company_id=SESSION, reason="socket_lost", epoch=6),
     )
 
-    assert not await announcer.announce(stale)
+    assert not (await announcer.announce(stale)).accepted
 
     assert await redis.xlen(keys.EVENTS_LOG) == 1
     assert (await redis.hgetall(keys.session_snapshot(SESSION)))["status"] == "connected"
@@ -269,10 +269,10 @@ async def test_bytes_that_are_no_text_end_nothing(redis: Redis) -> None:
 async def test_a_key_of_another_kind_is_no_obstacle(redis: Redis) -> None:
     await redis.set(keys.session_snapshot(SESSION), "poison")
 
-    assert await Announcer(redis).announce(connected())
+    assert (await Announcer(redis).announce(connected())).accepted
 
     await redis.hset(keys.session_snapshot(SESSION), "epoch", "poison")
-    assert await Announcer(redis).announce(connected())
+    assert (await Announcer(redis).announce(connected())).accepted
 
 
 async def test_a_documented_event_of_the_old_system_is_understood(redis: Redis) -> None:

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
+from structlog.testing import capture_logs
 
-from shared.bus.announcement import Announcement
+from shared.bus.announcement import Announcement, AnotherServerError, Taken
 from shared.bus.publisher import MAX_WAITING, Publisher
+from shared.bus.unconfirmed import SETTLED_S, Unconfirmed
+from shared.clock import now_ms
 from shared.company_id import SessionId
-from shared.messages.events import Connected, Disconnected, StatusChanged
-from shared.messages.snapshot import Snapshot
+from shared.messages.events import Connected, Disconnected, PairingCode, StatusChanged
+from shared.messages.snapshot import LiveCode, Snapshot
 from shared.messages.status import SessionStatus
 from tests.support.waiting import wait_until
 
@@ -25,15 +28,21 @@ class FakeAnnouncer:
         self.away = False
         self.newer_owner = False
         self.refusal: ResponseError | None = None
+        self.answering = "first"
 
-    async def announce(self, announcement: Announcement) -> bool:
+    async def server(self) -> str:
+        return self.answering
+
+    async def announce(self, announcement: Announcement, expected_server: str) -> Taken:
         self.tries += 1
         if self.away:
             raise RedisConnectionError
         if self.refusal is not None:
             raise self.refusal
+        if expected_server not in {"", self.answering}:
+            raise AnotherServerError(self.answering)
         self.told.append(announcement)
-        return not self.newer_owner
+        return Taken(not self.newer_owner, self.answering)
 
 
 @pytest.fixture
@@ -128,7 +137,7 @@ async def test_an_answer_that_would_be_the_same_again_holds_nobody_up(
 ) -> None:
     announcer.refusal = ResponseError("WRONGTYPE")
     publisher.publish(connected())
-    await wait_until(lambda: announcer.tries == 1)
+    await wait_until(lambda: announcer.tries == 2)
     announcer.refusal = None
     publisher.publish(disconnected())
 
@@ -181,3 +190,76 @@ async def test_the_queue_is_bounded_and_keeps_what_must_arrive(announcer: FakeAn
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert announcer.told[0] == must_arrive
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_what_a_server_may_have_lost_with_its_last_second_is_told_again_in_order(
+    publisher: Publisher, announcer: FakeAnnouncer, lost: bool
+) -> None:
+    first, second, third = connected(), disconnected(), connected()
+    publisher.publish(first)
+    publisher.publish(second)
+    assert await publisher.flush(2)
+    announcer.told.clear()
+    announcer.answering = "second" if lost else "first"
+
+    publisher.publish(third)
+    publisher.tell_everything_again()
+
+    assert await publisher.flush(2)
+    durable = [item.event for item in announcer.told if item.durable]
+    assert durable == ([first.event, second.event, third.event] if lost else [third.event])
+    assert announcer.told[0].snapshot == third.snapshot
+
+
+async def test_a_code_that_went_by_while_redis_was_away_is_told_afterwards(
+    publisher: Publisher, announcer: FakeAnnouncer
+) -> None:
+    announcer.away = True
+    expires_at = now_ms() + 60_000
+    live = LiveCode(code="ABCD-2345", phone_number="79990000001", expires_at=expires_at)
+    event = PairingCode(
+        company_id=SESSION,
+        code=live.code,
+        phone_number=live.phone_number,
+        expires_in=60,
+        expires_at=expires_at,
+    )
+    publisher.publish(Announcement(snapshot(SessionStatus.PAIRING), event, code=live))
+    await wait_until(lambda: announcer.tries >= 4)
+    await wait_until(lambda: announcer.tries >= 8)
+
+    announcer.away = False
+
+    assert await publisher.flush(2)
+    status_told, code_told = announcer.told
+    assert (status_told.code, code_told.keep_code) == (live, True)
+    assert isinstance(code_told.event, PairingCode)
+    assert code_told.event.code == live.code
+
+
+async def test_what_is_given_up_is_said(publisher: Publisher, announcer: FakeAnnouncer) -> None:
+    announcer.away = True
+    with capture_logs() as logs:
+        for _ in range(MAX_WAITING + 2):
+            publisher.publish(disconnected())
+
+    dropped = [line for line in logs if line["event"] == "bus_event_dropped"]
+    assert [(line["why"], line["type"], line["company_id"]) for line in dropped] == [
+        ("overflow", "disconnected", SESSION)
+    ] * 2
+    assert publisher.waiting == MAX_WAITING + 1
+
+
+async def test_what_has_settled_is_not_told_again() -> None:
+    clock = [0.0]
+    unconfirmed = Unconfirmed(lambda: clock[0])
+    first, second = connected(), disconnected()
+    assert unconfirmed.confirm("one") == []
+    unconfirmed.took(first)
+    clock[0] = SETTLED_S
+    unconfirmed.took(second)
+
+    assert unconfirmed.confirm("one") == []
+    assert unconfirmed.confirm("two") == [second]
+    assert unconfirmed.confirm("three") == []
