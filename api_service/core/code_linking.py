@@ -13,6 +13,7 @@ from api_service.core.linking import (
     AnnouncedError,
     SessionLine,
     alive,
+    answered,
     deadline_ms,
     measured,
     refuse_linking,
@@ -69,14 +70,17 @@ class CodeLinking:
         redis.exceptions.RedisError.
         """
         with measured("code"):
-            async with self._locked(session_id) as owned:
-                state = await self._snapshots.present_state(session_id)
-                refuse_linking(state)
-                if (live := _live_code(state, phone)) is not None:
-                    return CodeAnswer(live, announced=False)
-                if not owned:
-                    await self._refuse_second(session_id)
-                return await self._ask_within_limits(session_id, phone)
+            return await answered(self._deadline_s, self._request(session_id, phone))
+
+    async def _request(self, session_id: SessionId, phone: PhoneNumber) -> CodeAnswer:
+        async with self._locked(session_id) as owned:
+            state = await self._snapshots.present_state(session_id)
+            refuse_linking(state)
+            if (live := _live_code(state, phone)) is not None:
+                return CodeAnswer(live, announced=False)
+            if not owned:
+                await self._refuse_second(session_id)
+            return await self._ask_within_limits(session_id, phone)
 
     async def _ask_within_limits(self, session_id: SessionId, phone: PhoneNumber) -> CodeAnswer:
         """One request per number at a time as well: salons at once would all find room left."""

@@ -3,8 +3,9 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -14,6 +15,7 @@ from api_service.core.owners import Owners
 from shared.bus.commands import CommandSender
 from shared.bus.snapshots import PresentState
 from shared.clock import Milliseconds, now_ms
+from shared.db import within
 from shared.errors import AppError, ErrorCode
 from shared.messages.status import SessionStatus
 
@@ -27,6 +29,11 @@ _seconds = Histogram(
     ["kind"],
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20),
 )
+
+
+LATE_S: Final = 1.0
+
+T = TypeVar("T")
 
 
 class AnnouncedError(AppError):
@@ -65,6 +72,18 @@ def seconds_left(expires_at: int) -> int:
 
 def deadline_ms(timeout_s: float) -> Milliseconds:
     return Milliseconds(now_ms() + round(timeout_s * 1000))
+
+
+async def answered(deadline_s: float, work: Coroutine[Any, Any, T]) -> T:
+    """Raises AppError(SERVICE_UNAVAILABLE) a moment after the deadline.
+
+    It has its own error for that, as a rule; but a Redis that stands still is waited for, call by
+    call, for 10 s.
+    """
+    try:
+        return await within(deadline_s + LATE_S, work)
+    except TimeoutError:
+        raise AppError(ErrorCode.SERVICE_UNAVAILABLE) from None
 
 
 @contextlib.contextmanager

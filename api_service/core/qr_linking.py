@@ -8,6 +8,7 @@ from api_service.core.linking import (
     AnnouncedError,
     SessionLine,
     alive,
+    answered,
     deadline_ms,
     measured,
     refuse_linking,
@@ -92,13 +93,16 @@ class QrLinking:
         redis.exceptions.RedisError.
         """
         with measured("qr"):
-            state = await self._snapshots.present_state(session_id)
-            refuse_linking(state)
-            if state.qr is not None and alive(state.qr.expires_at):
-                return QrAnswer(state.qr)
-            async with self._breaker.operation() as operation:
-                deadline_s = self._deadline_s - await self._wait_for_owner(operation)
-                return await self._generate(session_id, operation, deadline_s)
+            return await answered(self._deadline_s, self._request(session_id))
+
+    async def _request(self, session_id: SessionId) -> QrAnswer:
+        state = await self._snapshots.present_state(session_id)
+        refuse_linking(state)
+        if state.qr is not None and alive(state.qr.expires_at):
+            return QrAnswer(state.qr)
+        async with self._breaker.operation() as operation:
+            deadline_s = self._deadline_s - await self._wait_for_owner(operation)
+            return await self._generate(session_id, operation, deadline_s)
 
     async def _wait_for_owner(self, operation: Operation) -> float:
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from api_service.core.linking import SessionLine, deadline_ms
+from api_service.core.linking import SessionLine, answered, deadline_ms
 from api_service.core.outcomes import Expectation
 from shared.clock import now_ms
 from shared.company_id import SessionId
@@ -51,6 +51,11 @@ class SessionOrders:
         session_id: SessionId,
         deadline_s: float,
         **fields: bool | None,
+    ) -> None:
+        await answered(deadline_s, self._send(kind, session_id, deadline_s))
+
+    async def _send(
+        self, kind: type[Unlink | Freeze | Thaw], session_id: SessionId, deadline_s: float
     ) -> None:
         deadline_s -= await self._line.owners.wait_for_one(deadline_s)
         command = kind(

@@ -3,21 +3,17 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 import httpx2
-import psutil
 import pytest
 
 from sandbox.services.ports import free_port
-from sandbox.services.valkey import ValkeySetup
 from shared.bus.connection import connect_redis
 from tests.acceptance.conftest import WhatsApp
 from tests.support.api import HEALTH_TOKEN, JWT_SECRET, PARTNER_TOKEN
 from tests.support.api_process import ApiProcess
 from tests.support.linking_steps import Owner, owners_of
-from tests.support.own_servers import OwnServer, forget_data, own_valkey
-from tests.support.places import open_folder
+from tests.support.own_redis import OwnRedis, running_own_redis
 from tests.support.processes import Starter
 from tests.support.waiting import wait_until
 
@@ -27,22 +23,10 @@ HEALTHY_S = 5.0
 DETAILS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}
 
 
-@dataclass
-class OwnRedis:
-    setup: ValkeySetup
-    server: OwnServer
-
-
 @pytest.fixture
 async def own_redis() -> AsyncIterator[OwnRedis]:
-    with open_folder("own-valkey") as folder:
-        setup = ValkeySetup(folder / "valkey", free_port())
-        server = own_valkey(setup)
-        await server.start()
-        try:
-            yield OwnRedis(setup, server)
-        finally:
-            await server.stop()
+    async with running_own_redis() as own_redis:
+        yield own_redis
 
 
 @pytest.fixture
@@ -79,7 +63,7 @@ async def test_what_happens_while_redis_is_away_reaches_the_page(
             await comes.phones.scan(comes.number, qr)
             await wait_until(lambda: api.answers("/health/pubsub?timeout=500", 503), 10)
             if leaves is others[2]:
-                forget_data(own_redis.setup)
+                own_redis.forget()
             await own_redis.server.start()
             back = time.monotonic()
 
@@ -97,14 +81,10 @@ async def test_a_stop_while_redis_does_not_answer_is_bounded(
 ) -> None:
     process = idle_whatsapp.start(SHUTDOWN_TIMEOUT_S="1")
     await idle_whatsapp.link_by_qr(owners_of(idle_whatsapp.phones, 1)[0].session, "79990000001")
-    server = psutil.Process(own_redis.server.server.pid)
-    server.suspend()
-    try:
+    with own_redis.standing_still():
         started = time.monotonic()
         assert process.terminate(timeout_s=10) == 0
         assert time.monotonic() - started < 6
-    finally:
-        server.resume()
     assert "stop_cut_short" in [line["event"] for line in process.log_events()]
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -45,9 +44,3 @@ def own_valkey(setup: valkey.ValkeySetup) -> OwnServer:
 
 def own_postgres(setup: postgres.PostgresSetup) -> OwnServer:
     return OwnServer(lambda: postgres.start(setup))
-
-
-def forget_data(setup: valkey.ValkeySetup) -> None:
-    """Of a server that does not run."""
-    for path in setup.folder.glob("appendonlydir"):
-        shutil.rmtree(path)
