@@ -5,6 +5,7 @@ an entry of a process' own stream is deleted when it is done, so whatever is lef
 back to the common stream when its process has ended.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -20,6 +21,8 @@ from shared.bus.takeover import Takeover
 READ_BLOCK_MS: Final = 2_000
 ABANDONED_AFTER_MS: Final = 45_000
 BATCH: Final = 50
+SEEN: Final = 500
+"""More than a process has in hand."""
 BURIED_LENGTH: Final = 4_096
 REMEMBER_DONE_S: Final = 600
 OWN_STREAM_S: Final = 3_600
@@ -55,6 +58,7 @@ class CommandStreams:
         self._own = keys.commands_of(consumer)
         self._takeover = Takeover(redis, consumer)
         self._giving_back = GivingBack(redis)
+        self._seen: deque[tuple[str, str]] = deque(maxlen=SEEN)
         self._claim = redis.register_script(_CLAIM)
 
     async def prepare(self) -> None:
@@ -69,11 +73,14 @@ class CommandStreams:
 
     async def read(self) -> list[Taken]:
         """What the dead left behind, what nobody has finished, what is new; waits 2 s for it."""
-        return [
+        taken = [
             *(Taken(keys.COMMANDS, *entry) for entry in await self._takeover.claim()),
             *await self._read_abandoned(),
+            *await self._read_missed(),
             *await self._read_new(),
         ]
+        self._seen.extend(each.place for each in taken)
+        return taken
 
     async def give_back(self) -> None:
         """At the end: what was forwarded to us and is not done is for somebody else."""
@@ -147,6 +154,32 @@ class CommandStreams:
                 count=BATCH,
             )
             taken += [Taken(stream, *entry) for entry in entries if entry[1]]
+        return taken
+
+    async def _read_missed(self) -> list[Taken]:
+        """What was given to us in an answer that never came.
+
+        A read that we gave up on a Redis that stood still is carried out when it goes on.
+        """
+        taken = []
+        for stream in (keys.COMMANDS, self._own):
+            pending = await self._redis.xpending_range(
+                stream,
+                keys.COMMANDS_GROUP,
+                min="-",
+                max="+",
+                count=SEEN,
+                consumername=self._consumer,
+            )
+            ids = [str(item["message_id"]) for item in pending]
+            missed: list[Any] = [
+                stream_id for stream_id in ids if (stream, stream_id) not in self._seen
+            ]
+            if missed:
+                entries = await self._redis.xclaim(
+                    stream, keys.COMMANDS_GROUP, self._consumer, min_idle_time=0, message_ids=missed
+                )
+                taken += [Taken(stream, *entry) for entry in cast("list[Any]", entries) if entry[1]]
         return taken
 
     async def _read_new(self) -> list[Taken]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
 import structlog
@@ -22,6 +22,14 @@ BEAT_S: Final = 2.0
 """How long one beat may take."""
 
 RETRY_S: Final = 0.3
+# A full Redis refuses to store, but not to a script that has begun with something else.
+_BEAT: Final = """
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SADD', KEYS[2], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+"""
+
 LISTED_S: Final = 600
 """The list of processes ends this long after the last beat of all. One whose heart is silent stays
 on it until another has found it dead: it should be there, and health says so."""
@@ -48,6 +56,7 @@ class Heartbeat:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redis = redis
+        self._script = redis.register_script(_BEAT)
         self._process_id = process_id
         self._steady_s = steady_s
         self._on_beat = on_beat
@@ -79,13 +88,11 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         sent_at_s = self._clock_s()
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.set(
-                keys.process_heartbeat(self._process_id), f"{self._steady_s():.0f}", px=LIFETIME_MS
-            )
-            pipe.sadd(keys.PROCESSES, self._process_id)
-            pipe.expire(keys.PROCESSES, LISTED_S)
-            await pipe.execute()
+        script = cast("Callable[..., Awaitable[None]]", self._script)
+        await script(
+            keys=[keys.process_heartbeat(self._process_id), keys.PROCESSES],
+            args=[f"{self._steady_s():.0f}", LIFETIME_MS, self._process_id, LISTED_S],
+        )
         self._on_beat(sent_at_s)
 
     async def _end(self) -> None:

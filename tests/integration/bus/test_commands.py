@@ -225,6 +225,23 @@ async def test_what_a_killed_process_had_in_hand_is_done_by_the_next_and_its_nam
         await wait_until(lambda: consumers_are(redis, ["next"]))
 
 
+async def test_what_was_given_to_a_read_that_was_given_up_is_done_at_once(redis: Redis) -> None:
+    """As by a Redis that stood still: it reads what was sent to it when it goes on."""
+    sent, recorder = command(), Recorder()
+    await redis.xgroup_create(keys.COMMANDS, keys.COMMANDS_GROUP, id="0", mkstream=True)
+    await CommandSender(redis).send(sent)
+    await redis.xreadgroup(keys.COMMANDS_GROUP, "one", {keys.COMMANDS: ">"})
+    assert await pending(redis) == 1
+
+    async with consuming(redis, "one", recorder):
+        await wait_until(lambda: recorder.handled == [sent])
+        await wait_until(lambda: _nothing_pending(redis))
+
+
+async def _nothing_pending(redis: Redis) -> bool:
+    return await pending(redis) == 0
+
+
 async def test_what_a_process_that_lives_has_in_hand_stays_there(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import OutOfMemoryError
 
 from sandbox.services.ports import free_port
 from sandbox.services.valkey import LASTING, ValkeySetup
 from shared.bus import keys
 from shared.bus.announcement import Announcement, Announcer
 from shared.bus.connection import connect_redis
+from shared.bus.heartbeat import Heartbeats
 from shared.bus.publisher import Publisher
 from shared.bus.snapshots import Snapshots
 from shared.clock import now_ms
@@ -21,6 +23,7 @@ from shared.company_id import SessionId
 from shared.messages.events import AnySessionEvent, Connected, Disconnected, decode_event
 from shared.messages.snapshot import LiveQr, Snapshot
 from shared.messages.status import SessionStatus
+from tests.support.heart import beating
 from tests.support.own_servers import OwnServer, own_valkey
 from tests.support.places import open_folder
 from tests.support.waiting import wait_until
@@ -129,6 +132,16 @@ async def test_a_full_server_takes_what_must_arrive_and_gets_the_qr_later(stage:
 
     assert await stage.publisher.flush(FLUSH_S)
     assert (await Snapshots(stage.redis).present_state(SESSION)).qr == live
+
+
+async def test_a_heart_beats_in_a_full_server(stage: Stage) -> None:
+    """Or its process would be taken for dead."""
+    await stage.redis.config_set("maxmemory", "1")
+    with pytest.raises(OutOfMemoryError):
+        await stage.redis.set("any", "thing")
+
+    async with beating(stage.redis, "process-1"):
+        assert await Heartbeats(stage.redis).living() == {"process-1"}
 
 
 async def test_the_last_second_of_a_killed_server_is_told_again(stage: Stage) -> None:
