@@ -52,10 +52,14 @@ class SessionOrders:
         deadline_s: float,
         **fields: bool | None,
     ) -> None:
-        await answered(deadline_s, self._send(kind, session_id, deadline_s))
+        await answered(deadline_s, self._send(kind, session_id, deadline_s, **fields))
 
     async def _send(
-        self, kind: type[Unlink | Freeze | Thaw], session_id: SessionId, deadline_s: float
+        self,
+        kind: type[Unlink | Freeze | Thaw],
+        session_id: SessionId,
+        deadline_s: float,
+        **fields: bool | None,
     ) -> None:
         deadline_s -= await self._line.owners.wait_for_one(deadline_s)
         command = kind(
