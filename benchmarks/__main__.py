@@ -11,6 +11,7 @@ import structlog
 from benchmarks import (
     activation,
     bus,
+    connections,
     crowd,
     drain,
     failover,
@@ -34,6 +35,7 @@ FLEET: Mapping[str, Callable[[Ground], Awaitable[Measured]]] = {
     "failover": failover.measure,
     "drain": drain.measure,
     "ownership": ownership.measure,
+    "connections": connections.measure,
 }
 """What is measured with several WhatsApp processes over salons that are linked already."""
 
@@ -98,7 +100,7 @@ def main() -> int:
         "chosen",
         nargs="*",
         help="bus waits idle crowd redirects activation webhooks limiter restore failover drain "
-        "ownership; all, kept, by default",
+        "ownership connections; all, kept, by default",
     )
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
