@@ -18,6 +18,7 @@ from api_service.store.call_budget import (
 )
 from shared.bus import keys
 from shared.bus.connection import connect_redis
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -51,6 +52,15 @@ def pairwise_apart(turns: list[int], apart: int) -> list[tuple[int, int]]:
     return list(zip(turns, turns[apart:], strict=False))
 
 
+async def asked_for(redis: Redis, turns: int) -> None:
+    """Returns when so many have been given, also those that are still to come."""
+
+    async def given() -> bool:
+        return await redis.llen(keys.YCLIENTS_TURNS) == turns
+
+    await wait_until(given, what=f"{turns} turns")
+
+
 async def test_the_first_turns_are_free_and_the_next_ones_are_spread(
     budget: CallBudget, redis: Redis
 ) -> None:
@@ -76,7 +86,7 @@ async def test_turns_are_given_in_the_order_in_which_they_are_asked_for(redis: R
     tasks = []
     for number in range(3):
         tasks.append(asyncio.create_task(call(number)))
-        await asyncio.sleep(0.05)
+        await asked_for(redis, number + 1)
     await asyncio.gather(*tasks)
 
     assert came == [0, 1, 2]
@@ -100,8 +110,7 @@ async def test_who_gives_up_gives_the_turn_back(budget: CallBudget, redis: Redis
         asyncio.create_task(taken(budget, 10, background=background))
         for background in (False, False, True)
     ]
-    await asyncio.sleep(0.1)
-    assert await redis.llen(keys.YCLIENTS_TURNS) == 6
+    await asked_for(redis, 6)
 
     for task in waiting:
         task.cancel()
@@ -114,7 +123,7 @@ async def test_who_gives_up_gives_the_turn_back(budget: CallBudget, redis: Redis
 async def test_a_turn_that_was_missed_is_taken_anew(budget: CallBudget, redis: Redis) -> None:
     await asyncio.gather(*(taken(budget, 1) for _ in range(4)))
     waiting = asyncio.create_task(taken(budget, 10))
-    await asyncio.sleep(0.1)
+    await asked_for(redis, 5)
     started = now()
 
     time.sleep(1.25 + LATEST_S)  # noqa: ASYNC251 - a process that is busy with something else
@@ -139,10 +148,10 @@ async def test_the_minute_is_kept_over_all_processes(redis: Redis) -> None:
 
 
 async def test_background_calls_leave_half_to_those_for_whom_somebody_waits(
-    budget: CallBudget,
+    budget: CallBudget, redis: Redis
 ) -> None:
     background = [asyncio.create_task(taken(budget, 2, background=True)) for _ in range(20)]
-    await asyncio.sleep(0.1)
+    await asked_for(redis, 2)
     started = now()
 
     owner = [await taken(budget, 2) for _ in range(2)]
@@ -155,10 +164,10 @@ async def test_background_calls_leave_half_to_those_for_whom_somebody_waits(
 
 
 async def test_a_background_call_stands_back_behind_those_who_wait(
-    budget: CallBudget,
+    budget: CallBudget, redis: Redis
 ) -> None:
     owners = [asyncio.create_task(taken(budget, 10)) for _ in range(6)]
-    await asyncio.sleep(0.05)
+    await asked_for(redis, 6)
 
     behind = await taken(budget, 10, background=True)
 
