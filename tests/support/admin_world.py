@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-import psycopg
 import pytest_asyncio
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from api_service.core.admin.operators import hash_of, new_token
 from api_service.store.admin_tokens import Role
 from tests.support.api import RunningApi, api_settings, running_api
+from tests.support.salons import Salons
 from tests.support.scripted_yclients import ScriptedYclients, scripted_yclients
 
 ADMIN = "/marketplace/admin"
@@ -73,9 +72,7 @@ class AdminWorld:
 
 
 def rows(database_url: str, statement: str, *values: object) -> list[dict[str, Any]]:
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
-        cursor = connection.execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description else []
+    return Salons(database_url).run(statement, *values)
 
 
 def make_token(database_url: str, name: str, role: Role) -> str:

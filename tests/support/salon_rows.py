@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
 from tests.support.api import PARTNER_TOKEN, sealed
+from tests.support.salons import Salons
 
 
 def lifecycle(salon: int, event: str, **more: Any) -> dict[str, Any]:
@@ -24,16 +23,8 @@ def lifecycle(salon: int, event: str, **more: Any) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class SalonRows:
-    database_url: str
-
-    def run(self, statement: str, *values: object) -> list[dict[str, Any]]:
-        with psycopg.connect(
-            self.database_url, autocommit=True, row_factory=dict_row
-        ) as connection:
-            cursor = connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
+class SalonRows(Salons):
+    """And what it takes to put them into a state, and to be in their way."""
 
     async def change(self, statement: str, *values: object) -> None:
         """Not in the event loop: an API in it may hold the row, and could never let it go."""
@@ -51,10 +42,6 @@ class SalonRows:
             sealed("an-api-key"),
             sealed(hook),
         )
-
-    def row(self, salon: int) -> dict[str, Any]:
-        [row] = self.run("SELECT * FROM companies WHERE yclients_id = %s", salon)
-        return row
 
     def status(self, salon: int) -> str:
         return str(self.row(salon)["integration_status"])
@@ -93,12 +80,6 @@ class SalonRows:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
             )
-
-    def events(self, salon: int) -> list[str]:
-        rows = self.run(
-            "SELECT event_type FROM marketplace_events WHERE salon_id = %s ORDER BY id", salon
-        )
-        return [row["event_type"] for row in rows]
 
     def webhooks(self, salon: int) -> list[dict[str, Any]]:
         return self.run("SELECT * FROM marketplace_webhooks WHERE salon_id = %s ORDER BY id", salon)

@@ -8,7 +8,6 @@ from typing import Any
 import psycopg
 import pytest
 import pytest_asyncio
-from psycopg.rows import dict_row
 
 from api_service.store.activations import (
     Claim,
@@ -24,6 +23,7 @@ from api_service.store.activations import (
 from api_service.store.ledgers import Ledger, SimpleLedger, TransactionLedger
 from shared.company_id import SalonId
 from shared.db import Pool, make_pool
+from tests.support.salons import Salons
 
 SALON = SalonId(1001)
 PHONE = "79990000001"
@@ -48,17 +48,10 @@ def ledger(request: pytest.FixtureRequest, pool: Pool) -> Ledger:
     return made
 
 
-def run(database_url: str, statement: str, *values: object) -> list[dict[str, Any]]:
-    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
-        cursor = connection.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
-
-
 @pytest.fixture
 def salon(database_url: str) -> SalonId:
     """Registered and linked: due."""
-    run(
-        database_url,
+    Salons(database_url).run(
         "INSERT INTO companies (yclients_id, integration_status, whatsapp_connected,"
         " activation_due_at, installation) VALUES (%s, 'pending_whatsapp', true, now(), 1)",
         SALON,
@@ -67,12 +60,12 @@ def salon(database_url: str) -> SalonId:
 
 
 def row(database_url: str) -> dict[str, Any]:
-    [only] = run(database_url, "SELECT * FROM companies")
+    [only] = Salons(database_url).run("SELECT * FROM companies")
     return only
 
 
 def history(database_url: str) -> list[str]:
-    events = run(database_url, "SELECT event_type FROM marketplace_events ORDER BY id")
+    events = Salons(database_url).run("SELECT event_type FROM marketplace_events ORDER BY id")
     return [event["event_type"] for event in events]
 
 
@@ -93,7 +86,7 @@ async def test_a_claim_holds_until_it_ends(
 ) -> None:
     first = await claimed(ledger, salon)
     assert await ledger.claim(salon, FRESH) is None
-    run(database_url, "UPDATE companies SET activation_due_at = now() - interval '1 second'")
+    Salons(database_url).run("UPDATE companies SET activation_due_at = now() - interval '1 second'")
 
     second = await claimed(ledger, salon)
 
@@ -126,8 +119,8 @@ async def test_the_steps_of_a_success_are_written(
         "activation_sent",
         "activation_completed",
     ]
-    modes = run(
-        database_url, "SELECT event_data->>'activation_mode' AS mode FROM marketplace_events"
+    modes = Salons(database_url).run(
+        "SELECT event_data->>'activation_mode' AS mode FROM marketplace_events"
     )
     assert {each["mode"] for each in modes} == {ledger.mode}
 
@@ -146,7 +139,7 @@ async def test_a_failure_leaves_no_key_and_a_next_time(
     assert after["activation_reason"] == "invalid"
     assert history(database_url)[-1] == "activation_failed"
     assert await ledger.claim(salon, FRESH) is None
-    run(database_url, "UPDATE companies SET activation_due_at = now()")
+    Salons(database_url).run("UPDATE companies SET activation_due_at = now()")
     assert (await claimed(ledger, salon)).failures == 1
 
 
@@ -155,7 +148,7 @@ async def test_what_may_have_arrived_is_known_to_the_next_claim(
 ) -> None:
     claim = await claimed(ledger, salon)
     await ledger.mark_sent(claim)
-    run(database_url, "UPDATE companies SET activation_due_at = now()")
+    Salons(database_url).run("UPDATE companies SET activation_due_at = now()")
 
     taken_over = await ledger.claim(salon, FreshSecrets("another key", "another secret"))
 
@@ -168,7 +161,9 @@ async def test_an_uninstalled_salon_takes_the_claim_away(
     ledger: Ledger, salon: SalonId, database_url: str
 ) -> None:
     claim = await claimed(ledger, salon)
-    run(database_url, "UPDATE companies SET integration_status = 'uninstalled', api_key = NULL")
+    Salons(database_url).run(
+        "UPDATE companies SET integration_status = 'uninstalled', api_key = NULL"
+    )
 
     assert not await ledger.mark_sent(claim)
     assert not await ledger.settle(claim, ACTIVE)
@@ -183,7 +178,7 @@ async def test_an_uninstalled_salon_takes_the_claim_away(
 async def test_a_salon_that_is_not_to_be_activated_is_not_claimed(
     ledger: Ledger, salon: SalonId, database_url: str, status: str
 ) -> None:
-    run(database_url, "UPDATE companies SET integration_status = %s", status)
+    Salons(database_url).run("UPDATE companies SET integration_status = %s", status)
 
     assert await ledger.claim(salon, FRESH) is None
     assert history(database_url) == []
@@ -192,7 +187,7 @@ async def test_a_salon_that_is_not_to_be_activated_is_not_claimed(
 async def test_a_salon_without_whatsapp_is_not_claimed(
     ledger: Ledger, salon: SalonId, database_url: str
 ) -> None:
-    run(database_url, "UPDATE companies SET whatsapp_connected = false")
+    Salons(database_url).run("UPDATE companies SET whatsapp_connected = false")
 
     assert await ledger.claim(salon, FRESH) is None
 
@@ -200,7 +195,7 @@ async def test_a_salon_without_whatsapp_is_not_claimed(
 async def test_an_empty_key_of_the_previous_system_is_none(
     ledger: Ledger, salon: SalonId, database_url: str
 ) -> None:
-    run(database_url, "UPDATE companies SET api_key = ''")
+    Salons(database_url).run("UPDATE companies SET api_key = ''")
 
     assert (await claimed(ledger, salon)).api_key == FRESH.api_key
 
@@ -218,7 +213,7 @@ async def test_a_held_advisory_lock_keeps_the_step_machine_out(
 async def test_the_event_and_the_state_are_written_together_or_not_at_all(
     pool: Pool, salon: SalonId, database_url: str
 ) -> None:
-    run(database_url, "ALTER TABLE marketplace_events RENAME TO away")
+    Salons(database_url).run("ALTER TABLE marketplace_events RENAME TO away")
     with pytest.raises(psycopg.Error):
         await TransactionLedger(pool).claim(salon, FRESH)
 
@@ -231,14 +226,12 @@ async def test_the_event_and_the_state_are_written_together_or_not_at_all(
 async def test_a_serialization_failure_is_tried_again_at_once(
     pool: Pool, salon: SalonId, database_url: str
 ) -> None:
-    run(database_url, "CREATE SEQUENCE tries")
-    run(
-        database_url,
+    Salons(database_url).run("CREATE SEQUENCE tries")
+    Salons(database_url).run(
         "CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " IF nextval('tries') <= 2 THEN RAISE SQLSTATE '40001'; END IF; RETURN NEW; END $$",
     )
-    run(
-        database_url,
+    Salons(database_url).run(
         "CREATE TRIGGER conflict BEFORE UPDATE ON companies"
         " FOR EACH ROW EXECUTE FUNCTION conflict()",
     )
@@ -250,7 +243,9 @@ async def test_a_serialization_failure_is_tried_again_at_once(
 async def test_a_link_makes_the_activation_due_once(
     pool: Pool, salon: SalonId, database_url: str
 ) -> None:
-    run(database_url, "UPDATE companies SET whatsapp_connected = false, activation_due_at = NULL")
+    Salons(database_url).run(
+        "UPDATE companies SET whatsapp_connected = false, activation_due_at = NULL"
+    )
     async with pool.connection() as connection:
         assert await waiting_for_whatsapp(connection, 10) == [salon]
         assert await due_activations(connection, 10) == []
@@ -283,8 +278,7 @@ async def test_linking_anew_tries_a_failed_activation_at_once(
 async def test_a_link_of_a_salon_that_is_active_or_unknown_changes_no_activation(
     pool: Pool, salon: SalonId, database_url: str
 ) -> None:
-    run(
-        database_url,
+    Salons(database_url).run(
         "UPDATE companies SET integration_status = 'active', activation_due_at = NULL",
     )
     async with pool.connection() as connection:

@@ -4,12 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
 
-import psycopg
 import pytest
 import pytest_asyncio
-from psycopg.rows import dict_row
 
 from api_service.activation_parts import ActivationParts
 from api_service.core.tokens import Registration
@@ -25,6 +22,7 @@ from shared.lifecycle import background_tasks
 from shared.messages.events import Connected, Logout
 from tests.support.answering_yclients import AnsweringYclients
 from tests.support.api import api_settings
+from tests.support.salons import Salons
 from tests.support.waiting import wait_until
 from tests.support.whatsapp_side import WhatsAppSide, whatsapp_side
 
@@ -36,35 +34,10 @@ ACTIVE = IntegrationStatus.ACTIVE
 class Town:
     """Several "processes" over one Postgres, one Redis and one YClients."""
 
-    database_url: str
+    salons: Salons
     yclients: AnsweringYclients
     processes: list[ActivationParts]
     whatsapp: WhatsAppSide
-
-    def register(self, *salons: int) -> None:
-        for salon in salons:
-            self.run(
-                "INSERT INTO companies (yclients_id, integration_status, installation)"
-                " VALUES (%s, 'pending_whatsapp', 1)",
-                salon,
-            )
-
-    def run(self, statement: str, *values: object) -> list[dict[str, Any]]:
-        with psycopg.connect(
-            self.database_url, autocommit=True, row_factory=dict_row
-        ) as connection:
-            cursor = connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
-
-    def statuses(self) -> dict[int, str]:
-        rows = self.run("SELECT yclients_id, integration_status AS status FROM companies")
-        return {row["yclients_id"]: row["status"] for row in rows}
-
-    def events(self, salon: int) -> list[str]:
-        rows = self.run(
-            "SELECT event_type FROM marketplace_events WHERE salon_id = %s ORDER BY id", salon
-        )
-        return [row["event_type"] for row in rows]
 
     async def ask(self, process: int, salon: int) -> ActivationState | ErrorCode:
         registration = Registration(CompanyId(1), SalonId(salon), 0.0)
@@ -97,7 +70,7 @@ async def town(settings: ApiSettings) -> AsyncIterator[Town]:
             parts = ActivationParts(settings, pool, redis, Snapshots(redis), yclients)
             parts.start(await stack.enter_async_context(background_tasks()))
             processes.append(parts)
-        yield Town(database_url, yclients, processes, whatsapp)
+        yield Town(Salons(database_url), yclients, processes, whatsapp)
 
 
 def tell(town: Town, salon: int) -> None:
@@ -109,26 +82,30 @@ def tell(town: Town, salon: int) -> None:
 
 
 async def test_a_connected_salon_is_activated_though_nobody_asks(town: Town) -> None:
-    town.register(1001)
+    town.salons.register(1001)
 
     tell(town, 1001)
 
-    await town.settled(lambda: len(town.events(1001)) == 3, "the history is whole")
-    await town.settled(lambda: town.statuses() == {1001: "active"}, "the salon is active")
+    await town.settled(lambda: len(town.salons.history(1001)) == 3, "the history is whole")
+    await town.settled(lambda: town.salons.statuses() == {1001: "active"}, "the salon is active")
     assert town.yclients.salons == [1001]
-    assert town.events(1001) == ["activation_started", "activation_sent", "activation_completed"]
-    [row] = town.run("SELECT * FROM companies")
+    assert town.salons.history(1001) == [
+        "activation_started",
+        "activation_sent",
+        "activation_completed",
+    ]
+    [row] = town.salons.run("SELECT * FROM companies")
     assert (row["whatsapp_connected"], row["whatsapp_phone"]) == (True, PHONE)
     assert row["api_key"].startswith("gAAAA")
 
 
 async def test_what_was_told_while_no_process_was_there_is_found(town: Town) -> None:
-    town.register(1001)
+    town.salons.register(1001)
     await town.whatsapp.connected(session_id_of(SalonId(1001)), PHONE)
 
     await town.processes[0].recorder._look()
 
-    await town.settled(lambda: town.statuses() == {1001: "active"}, "the salon is active")
+    await town.settled(lambda: town.salons.statuses() == {1001: "active"}, "the salon is active")
 
 
 @pytest.mark.parametrize(
@@ -144,8 +121,8 @@ async def test_a_link_that_nobody_heard_of_is_found_however_the_salon_stood(
     town: Town, status: str, due: str | None
 ) -> None:
     """It was linked, lost its link, and got a new one while no process was there."""
-    town.register(1001)
-    town.run(
+    town.salons.register(1001)
+    town.salons.run(
         "UPDATE companies SET whatsapp_connected = false, integration_status = %s,"
         " activation_due_at = %s",
         status,
@@ -155,11 +132,11 @@ async def test_a_link_that_nobody_heard_of_is_found_however_the_salon_stood(
 
     await town.processes[0].recorder._look()
 
-    await town.settled(lambda: town.statuses() == {1001: "active"}, "the salon is active")
+    await town.settled(lambda: town.salons.statuses() == {1001: "active"}, "the salon is active")
 
 
 async def test_two_hundred_requests_for_one_salon_are_one_activation(town: Town) -> None:
-    town.register(1001)
+    town.salons.register(1001)
     tell(town, 1001)
 
     answers = await asyncio.gather(*(town.ask(number % 2, 1001) for number in range(200)))
@@ -173,7 +150,7 @@ async def test_two_hundred_requests_for_one_salon_are_one_activation(town: Town)
 
 async def test_fifty_salons_at_once_are_activated_once_each(town: Town) -> None:
     salons = list(range(1001, 1051))
-    town.register(*salons)
+    town.salons.register(*salons)
     for salon in salons:
         await town.whatsapp.connected(session_id_of(SalonId(salon)), PHONE)
         tell(town, salon)
@@ -185,7 +162,7 @@ async def test_fifty_salons_at_once_are_activated_once_each(town: Town) -> None:
 
 
 async def test_a_second_request_is_refused_only_while_the_first_waits(town: Town) -> None:
-    town.register(1001)
+    town.salons.register(1001)
     town.yclients.hold = asyncio.Event()
     await town.whatsapp.connected(session_id_of(SalonId(1001)), PHONE)
     first = asyncio.create_task(town.ask(0, 1001))
@@ -203,7 +180,7 @@ async def test_a_second_request_is_refused_only_while_the_first_waits(town: Town
 
 
 async def test_whoever_asks_may_leave_and_the_activation_goes_on(town: Town) -> None:
-    town.register(1001)
+    town.salons.register(1001)
     town.yclients.hold = asyncio.Event()
     await town.whatsapp.connected(session_id_of(SalonId(1001)), PHONE)
     asking = asyncio.create_task(town.ask(0, 1001))
@@ -213,11 +190,11 @@ async def test_whoever_asks_may_leave_and_the_activation_goes_on(town: Town) -> 
     await asyncio.gather(asking, return_exceptions=True)
     town.yclients.hold.set()
 
-    await town.settled(lambda: town.statuses() == {1001: "active"}, "the salon is active")
+    await town.settled(lambda: town.salons.statuses() == {1001: "active"}, "the salon is active")
 
 
 async def test_a_salon_without_whatsapp_is_pending_and_not_sent(town: Town) -> None:
-    town.register(1001)
+    town.salons.register(1001)
 
     answer = await town.ask(0, 1001)
 
@@ -227,52 +204,57 @@ async def test_a_salon_without_whatsapp_is_pending_and_not_sent(town: Town) -> N
 
 
 async def test_an_uninstalled_or_unknown_salon_is_not_found(town: Town) -> None:
-    town.register(1001)
-    town.run("UPDATE companies SET integration_status = 'uninstalled'")
+    town.salons.register(1001)
+    town.salons.run("UPDATE companies SET integration_status = 'uninstalled'")
 
     assert await town.ask(0, 1001) is ErrorCode.REGISTRATION_NOT_FOUND
     assert await town.ask(0, 1002) is ErrorCode.REGISTRATION_NOT_FOUND
 
 
 async def test_a_refused_salon_is_told_so_and_tried_again_when_due(town: Town) -> None:
-    town.register(1001)
+    town.salons.register(1001)
     town.yclients.calls = [RefusedError("invalid", status=422), None]
     tell(town, 1001)
-    await town.settled(lambda: town.statuses() == {1001: "activation_failed"}, "it has failed")
+    await town.settled(
+        lambda: town.salons.statuses() == {1001: "activation_failed"}, "it has failed"
+    )
     answer = await town.ask(0, 1001)
     assert isinstance(answer, ActivationState)
     assert (answer.status, answer.reason) == (IntegrationStatus.ACTIVATION_FAILED, "invalid")
 
-    town.run("UPDATE companies SET activation_due_at = now()")
+    town.salons.run("UPDATE companies SET activation_due_at = now()")
 
-    await town.settled(lambda: town.statuses() == {1001: "active"}, "the salon is active")
+    await town.settled(lambda: town.salons.statuses() == {1001: "active"}, "the salon is active")
     assert len(town.yclients.salons) == 2
     assert len(set(town.yclients.activated)) == 2
 
 
 async def test_an_unclear_end_is_cleared_up_with_the_same_key(town: Town) -> None:
-    town.register(1001)
+    town.salons.register(1001)
     town.yclients.calls = [AmbiguousError("timeout"), None]
     town.yclients.statuses = [AmbiguousError("timeout"), "pending", "active"]
     tell(town, 1001)
-    await town.settled(lambda: town.statuses() == {1001: "activation_pending"}, "it is unclear")
+    await town.settled(
+        lambda: town.salons.statuses() == {1001: "activation_pending"}, "it is unclear"
+    )
 
-    town.run("UPDATE companies SET activation_due_at = now()")
+    town.salons.run("UPDATE companies SET activation_due_at = now()")
 
-    await town.settled(lambda: town.statuses() == {1001: "active"}, "the salon is active")
+    await town.settled(lambda: town.salons.statuses() == {1001: "active"}, "the salon is active")
     assert len(town.yclients.activated) == 2
     assert len(set(town.yclients.activated)) == 1
 
 
 async def test_a_logged_out_salon_is_written_down(town: Town) -> None:
-    town.register(1001)
+    town.salons.register(1001)
     tell(town, 1001)
-    await town.settled(lambda: town.statuses() == {1001: "active"}, "the salon is active")
+    await town.settled(lambda: town.salons.statuses() == {1001: "active"}, "the salon is active")
 
     for process in town.processes:
         process.recorder.take(Logout(company_id=session_id_of(SalonId(1001))))
 
     await town.settled(
-        lambda: not town.run("SELECT 1 FROM companies WHERE whatsapp_connected"), "it is noted"
+        lambda: not town.salons.run("SELECT 1 FROM companies WHERE whatsapp_connected"),
+        "it is noted",
     )
-    assert town.statuses() == {1001: "active"}
+    assert town.salons.statuses() == {1001: "active"}

@@ -173,12 +173,12 @@ def ended_right(town: Town, salon: int, event: str) -> bool:
     if event == "uninstall":
         return (
             (row["integration_status"], row["api_key"]) == ("uninstalled", None)
-            and town.salons.events(salon) == UNINSTALL
+            and town.salons.history(salon) == UNINSTALL
             and town.commands(salon)[-1] == "thaw"
         )
     return (
         (row["integration_status"], row["api_key"] is not None) == ("frozen", True)
-        and town.salons.events(salon) == FREEZE
+        and town.salons.history(salon) == FREEZE
         and town.commands(salon)[-1] == "freeze"
     )
 
@@ -221,9 +221,9 @@ async def test_a_hundred_copies_over_a_restart_of_redis_have_one_effect(
         between = await asyncio.gather(*(send(number) for number in range(10)))
         await copies.start_redis()
         after = await asyncio.gather(*(send(number) for number in range(40)))
-    await wait_until(lambda: salons.events(1001), PATIENCE_S, "it is begun")
+    await wait_until(lambda: salons.history(1001), PATIENCE_S, "it is begun")
 
     answers = [*before, *between, *after]
     assert {answer["success"] for answer in answers} == {True}
     assert len(salons.webhooks(1001)) == 1
-    assert salons.events(1001) == ["uninstall_started"]
+    assert salons.history(1001) == ["uninstall_started"]

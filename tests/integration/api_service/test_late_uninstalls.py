@@ -74,7 +74,7 @@ async def test_a_salon_that_is_connected_for_yclients_stays(
     assert (webhook["reason"], webhook["attempts"]) == ("still_connected", 4)
     assert (place.salons.status(SALON), whatsapp.commands) == ("active", [])
     assert place.salons.row(SALON)["api_key"] is not None
-    assert place.salons.events(SALON) == ["webhook_without_effect"]
+    assert place.salons.history(SALON) == ["webhook_without_effect"]
 
 
 @pytest.mark.parametrize(

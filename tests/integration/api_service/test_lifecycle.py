@@ -125,7 +125,7 @@ async def test_told_of_everything(town: Town) -> None:
     await town.becomes(2001, "uninstalled")
 
     assert town.commands(2001) == ["freeze", "thaw"] * 2 + ["unlink", "thaw"]
-    assert town.salons.events(2001) == [
+    assert town.salons.history(2001) == [
         *("freeze_started", "frozen", "thaw_started", "thawed") * 2,
         *("uninstall_started", "credentials_deleted", "uninstalled"),
     ]
@@ -158,7 +158,7 @@ async def test_a_payment_of_which_yclients_knows_nothing_thaws_nothing(town: Tow
     await wait_until(lambda: len(town.salons.states(2003)) == 2, PATIENCE_S)
     await town.becomes(2003, "frozen")
 
-    assert town.salons.events(2003)[-1] == "payment_received"
+    assert town.salons.history(2003)[-1] == "payment_received"
     assert town.commands(2003) == ["freeze"]
 
 
@@ -192,8 +192,8 @@ async def test_what_was_not_told_is_found_the_next_day(town: Town) -> None:
     await town.becomes(2011, "frozen")
 
     assert (town.salons.status(2012), town.salons.status(2013)) == ("active", "active")
-    assert town.salons.events(2012) == town.salons.events(2013) == []
-    assert town.salons.events(2010)[0] == "drift_found"
+    assert town.salons.history(2012) == town.salons.history(2013) == []
+    assert town.salons.history(2010)[0] == "drift_found"
 
 
 async def test_an_unknown_event_is_recorded_and_has_no_effect(town: Town) -> None:
@@ -216,7 +216,7 @@ async def test_the_data_of_a_salon_that_has_left_are_erased(town: Town) -> None:
 
     await town.erase()
 
-    assert town.salons.events(2030)[-1] == "data_erased"
+    assert town.salons.history(2030)[-1] == "data_erased"
     row = town.salons.row(2030)
     assert [row[name] for name in ("marketplace_user_phone", "whatsapp_phone", "erase_due_at")] == [
         None

@@ -125,7 +125,7 @@ async def test_every_drift_is_repaired_and_told(comparing: Comparing) -> None:
     }
     assert salons.row(7)["activation_due_at"] is not None
     assert salons.row(8)["activation_due_at"] is None
-    assert [salon for salon in range(1, 11) if salons.events(salon) == ["drift_found"]] == [
+    assert [salon for salon in range(1, 11) if salons.history(salon) == ["drift_found"]] == [
         *(2, 3, 5, 6, 7, 10)
     ]
     async with comparing.pool.connection() as connection:
@@ -159,7 +159,7 @@ async def test_without_yclients_own_word_nothing_is_done(
     await comparing.once(SalonsThere({1: said, 2: said, 3: said}, listed=[]))
 
     assert comparing.jobs() == {}
-    assert [comparing.salons.events(salon) for salon in (1, 2, 3)] == [[], [], []]
+    assert [comparing.salons.history(salon) for salon in (1, 2, 3)] == [[], [], []]
 
 
 async def test_a_salon_that_is_gone_but_listed_is_left_alone(comparing: Comparing) -> None:
@@ -213,7 +213,7 @@ async def test_a_repair_waits_for_nothing_twice(comparing: Comparing) -> None:
     await comparing.once(there)
 
     assert len(comparing.salons.webhooks(1)) == 1
-    assert comparing.salons.events(1) == ["drift_found"]
+    assert comparing.salons.history(1) == ["drift_found"]
 
 
 async def test_when_yclients_is_away_it_goes_on_later_where_it_was(comparing: Comparing) -> None:

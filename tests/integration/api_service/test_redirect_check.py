@@ -7,13 +7,12 @@ from typing import Any, Final
 from uuid import uuid4
 
 import httpx2
-import psycopg
 import pytest
 import pytest_asyncio
-from psycopg.rows import dict_row
 from redis.asyncio import Redis
 
 from tests.support.api import RunningApi, api_settings, running_api, signed_query, token_for
+from tests.support.salons import Salons
 from tests.support.scripted_yclients import (
     HTML,
     Script,
@@ -39,21 +38,15 @@ def connection(status: str) -> Script:
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Salons):
     """An API and its YClients. Nothing of one test is there in the next."""
 
     api: RunningApi
     yclients: ScriptedYclients
-    database_url: str
 
     async def visit(self, user: dict[str, Any] = OWNER, salon: int = 1001) -> httpx2.Response:
         query = {"salon_id": str(salon), **signed_query(user)}
         return await self.api.http.get(REDIRECT, params=query)
-
-    def run(self, statement: str, *values: object) -> list[dict[str, Any]]:
-        with psycopg.connect(self.database_url, row_factory=dict_row) as database:
-            cursor = database.execute(statement.encode(), values)
-            return cursor.fetchall() if cursor.description else []
 
     def salon(self, **columns: object) -> None:
         """Salon 1001 of user 501, as it was left."""
@@ -90,7 +83,7 @@ async def module_place(module_database_url: str, valkey_url: str) -> AsyncIterat
             encryption_keys="",  # nothing is activated: what a redirect leaves is looked at
         )
         async with running_api(settings) as api:
-            yield Place(api, yclients, module_database_url)
+            yield Place(module_database_url, api, yclients)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

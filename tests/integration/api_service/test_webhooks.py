@@ -80,7 +80,7 @@ async def test_an_uninstalled_salon_loses_its_link_and_its_key(
     assert (row["whatsapp_connected"], row["activation_due_at"]) == (False, None)
     assert 29 < (row["erase_due_at"] - row["disconnected_at"]).days <= 30
     assert kinds(obedient) == ["unlink", "thaw"]
-    assert salons.events(SALON) == ["uninstall_started", "credentials_deleted", "uninstalled"]
+    assert salons.history(SALON) == ["uninstall_started", "credentials_deleted", "uninstalled"]
     [webhook] = salons.webhooks(SALON)
     assert webhook["webhook_id"] == told["webhook_id"]
     assert PARTNER_TOKEN not in str(webhook)
@@ -96,7 +96,7 @@ async def test_a_frozen_salon_keeps_its_key_and_is_thawed_by_a_payment(
     assert (row["integration_status"], row["api_key"] is not None) == ("frozen", True)
     assert row["thaw_check_at"] is not None
     assert kinds(obedient) == ["freeze"]
-    assert salons.events(SALON) == ["freeze_started", "frozen"]
+    assert salons.history(SALON) == ["freeze_started", "frozen"]
 
 
 async def test_a_late_freeze_does_not_stop_an_owner_who_connects_anew(
@@ -191,7 +191,7 @@ async def test_a_salon_whose_session_refuses_is_tried_again(
     await all_done(salons)
 
     assert kinds(whatsapp) == ["unlink", "unlink", "thaw"]
-    assert salons.events(SALON) == ["uninstall_started", "credentials_deleted", "uninstalled"]
+    assert salons.history(SALON) == ["uninstall_started", "credentials_deleted", "uninstalled"]
 
 
 @pytest.mark.usefixtures("obedient")
@@ -210,7 +210,7 @@ async def test_a_copy_has_no_effect_and_a_new_installation_has_one(
     assert {copy["skipped"] for copy in [*copies, again]} == {"duplicate"}
     assert {copy["webhook_id"] for copy in copies} == {first["webhook_id"]}
     assert "skipped" not in second
-    assert salons.events(SALON).count("uninstalled") == 2
+    assert salons.history(SALON).count("uninstalled") == 2
     assert salons.status(SALON) == "uninstalled"
 
 
@@ -231,7 +231,7 @@ async def test_a_notification_of_the_last_installation_is_superseded(
     assert salons.status(SALON) == "pending_whatsapp"
     assert salons.webhooks(SALON)[0]["reason"] == "superseded"
     assert kinds(whatsapp) == ["unlink", "thaw"]
-    assert "webhook_without_effect" in salons.events(SALON)
+    assert "webhook_without_effect" in salons.history(SALON)
 
 
 @pytest.mark.usefixtures("obedient")
