@@ -27,7 +27,7 @@ from whatsapp_service.sessions.state import Ended
 from whatsapp_service.store.directory import Directory, StoreUnavailableError
 from whatsapp_service.store.link_attempts import RecordedAttempt
 from whatsapp_service.store.proxies import StoredRoute
-from whatsapp_service.store.sessions import StoredSession, Tenure
+from whatsapp_service.store.sessions import FencedError, StoredSession, Tenure
 from whatsapp_service.store.sightings import Sightings
 
 SALON: Final = SessionId("company_1001")
@@ -48,6 +48,7 @@ class Rows(Directory):
         self.frozen = False
         self.away = self.credentials_away = False
         self.credentials_there = False
+        self.fenced = False
         self.ended: list[str] = []
         self.sighted: dict[SessionId, float] = {}
         self.sightings_written = 0
@@ -58,6 +59,12 @@ class Rows(Directory):
         if self.jid is None and not self.frozen:
             return None
         return StoredSession(session_id, self.jid, self.frozen)
+
+    async def confirm(self, _tenure: Tenure) -> None:
+        if self.away:
+            raise StoreUnavailableError
+        if self.fenced:
+            raise FencedError
 
     async def set_frozen(self, _tenure: Tenure, *, frozen: bool) -> None:
         if self.away:

@@ -62,13 +62,16 @@ class Connection:
     async def open(self) -> None:
         """Connect with the session's device; a device without credentials ends the session.
 
-        A frozen session stays closed.
+        A frozen session stays closed. A device is held once: whoever opens it late would end the
+        connection of the session's owner for good, so the owner is asked for first. Raises
+        FencedError.
         """
         session = self._session
         await self.close()
         if session.device is None or self._kept_closed:
             return
         try:
+            await session.services.directory.confirm(session.tenure)
             readable = await session.services.directory.credentials_readable(str(session.device))
             route = await session.services.routes.of(session.session_id)
         except StoreUnavailableError:

@@ -22,7 +22,7 @@ DEADLINE_S: Final = 4.0
 class Directory:
     """Every method may raise StoreUnavailableError, after 4 s of trying at most.
 
-    What takes a tenure is written by the session's owner alone, and may raise FencedError.
+    What takes a tenure is for the session's owner alone, and may raise FencedError.
     """
 
     def __init__(self, database: Pool, credentials: Pool) -> None:
@@ -51,6 +51,9 @@ class Directory:
 
     async def set_frozen(self, tenure: Tenure, *, frozen: bool) -> None:
         await self._ask(lambda it: sessions.set_frozen(it, tenure, frozen=frozen))
+
+    async def confirm(self, tenure: Tenure) -> None:
+        await self._ask(lambda it: sessions.confirm(it, tenure))
 
     async def find_session(self, session_id: SessionId) -> StoredSession | None:
         return await self._ask(lambda it: sessions.find_session(it, session_id))

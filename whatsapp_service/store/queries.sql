@@ -39,6 +39,10 @@ SET frozen = %(frozen)s, updated_at = now()
 WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
 RETURNING session_id;
 
+-- name: confirm
+SELECT session_id FROM whatsapp_sessions
+WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s;
+
 -- name: find_session
 SELECT session_id, jid, frozen, reason,
     extract(epoch FROM retry_at - now())::double precision AS retry_in_s

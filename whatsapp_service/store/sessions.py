@@ -71,6 +71,11 @@ async def set_frozen(connection: Connection, tenure: Tenure, *, frozen: bool) ->
     await _write(connection, "set_frozen", tenure, frozen=frozen)
 
 
+async def confirm(connection: Connection, tenure: Tenure) -> None:
+    """Before something that reaches beyond our rows: a connection. Raises FencedError."""
+    await _write(connection, "confirm", tenure)
+
+
 async def _write(connection: Connection, statement: str, tenure: Tenure, **values: object) -> None:
     """By the session's owner alone. Raises FencedError."""
     cursor = await connection.execute(_SQL[statement], {**asdict(tenure), **values})
