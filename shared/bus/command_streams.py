@@ -35,6 +35,10 @@ redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1
 """
 
+_UNCLAIM: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -60,6 +64,7 @@ class CommandStreams:
         self._giving_back = GivingBack(redis)
         self._seen: deque[tuple[str, str]] = deque(maxlen=SEEN)
         self._claim = redis.register_script(_CLAIM)
+        self._unclaim = redis.register_script(_UNCLAIM)
 
     async def prepare(self) -> None:
         """Make the streams and the group, if they are not there."""
@@ -95,6 +100,11 @@ class CommandStreams:
                 args=[self._consumer, REMEMBER_DONE_S, keys.process_heartbeat("")],
             )
         )
+
+    async def unclaim(self, command_id: str) -> None:
+        """It is not in our hand any more, and not done."""
+        unclaim = cast("Callable[..., Awaitable[None]]", self._unclaim)
+        await unclaim(keys=[keys.command_claim(command_id)], args=[self._consumer])
 
     async def is_done(self, command_id: str) -> bool:
         return bool(await self._redis.exists(keys.command_done(command_id)))

@@ -1,6 +1,7 @@
 """Commands over Redis streams: at least once, one effect, never late, carried out by the owner."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -21,11 +22,17 @@ _handled = Counter("bus_commands_total", "Commands taken from the streams", ["ou
 MAX_FAILURES: Final = 5
 MAX_CONCURRENT: Final = 200
 PAUSE_AFTER_ERROR_S: Final = 0.5
+MAX_MOVES: Final = 3
+UNCLAIM_S: Final = 1.0
 
 Handle = Callable[[Command], Awaitable[None]]
 Refuse = Callable[[Command, ErrorCode], Awaitable[None]]
 Route = Callable[[Command], Awaitable[str | None]]
 """Which other process is to have a command; None: we are. Raises AppError: it is refused."""
+
+
+class MovedError(LookupError):
+    """A session has left after a command was routed to it: the command is to follow it."""
 
 
 async def _ours(_command: Command) -> str | None:
@@ -56,11 +63,12 @@ class CommandConsumer:
     """Takes commands for this process and hands them on, many at once.
 
     Whoever takes a command from the common stream asks ``route`` whose it is and forwards it to the
-    owner. ``handle`` has its effect before it returns; an exception of it counts as a failure, and
-    after five the command moves to the dead-letter stream. ``refuse`` answers a command that is
-    past its expiry, dead, or of nobody. What a killed process had in hand is taken over as soon as
-    its heart is silent, and whatever else was left behind after 45 s. Of two entries with one
-    ``commandId`` one is carried out, also when two processes have them at the same instant.
+    owner. ``handle`` has its effect before it returns; after MovedError the command is routed anew,
+    any other exception counts as a failure, and after five the command moves to the dead-letter
+    stream. ``refuse`` answers a command that is past its expiry, dead, or of nobody. What a killed
+    process had in hand is taken over as soon as its heart is silent, and whatever else was left
+    behind after 45 s. Of two entries with one ``commandId`` one is carried out, also when two
+    processes have them at the same instant.
     """
 
     def __init__(
@@ -137,14 +145,17 @@ class CommandConsumer:
         return await self._pass_on(taken, command)
 
     async def _pass_on(self, taken: Taken, command: Command) -> str:
-        try:
-            owner = await self._route(command)
-        except AppError as error:
-            return await self._turn_down(taken, command, error.code, "refused")
-        if owner is None:
-            return await self._carry_out(taken, command)
-        await self._streams.forward(taken, owner)
-        return "forwarded"
+        for _ in range(MAX_MOVES):
+            try:
+                owner = await self._route(command)
+            except AppError as error:
+                return await self._turn_down(taken, command, error.code, "refused")
+            if owner is not None:
+                await self._streams.forward(taken, owner)
+                return "forwarded"
+            with contextlib.suppress(MovedError):
+                return await self._carry_out(taken, command)
+        raise MovedError
 
     async def _turn_down(
         self, taken: Taken, command: Command, code: ErrorCode, outcome: str
@@ -163,8 +174,18 @@ class CommandConsumer:
             if not await self._streams.claim(command.command_id):
                 await self._streams.drop(taken)
                 return "duplicate"
-            await self._handle(command)
+            try:
+                await self._handle(command)
+            except BaseException:
+                await self._unclaim(command.command_id)
+                raise
             await self._streams.finish(taken, command.command_id)
         finally:
             self._in_hand.discard(command.command_id)
         return "done"
+
+    async def _unclaim(self, command_id: str) -> None:
+        """It is not done: the next one who has it need not wait until our heart is silent."""
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(UNCLAIM_S):
+                await self._streams.unclaim(command_id)

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.bus import command_streams, keys, takeover
-from shared.bus.commands import CommandConsumer, CommandSender
+from shared.bus.commands import CommandConsumer, CommandSender, MovedError
 from shared.bus.connection import connect_redis
 from shared.bus.heartbeat import Heartbeats
 from shared.clock import now_ms
@@ -30,6 +30,9 @@ class Process:
         self.owner = owner
         self.handled: list[Command] = []
         self.refused: list[ErrorCode] = []
+        self.moves_to: str | None = None
+        self.busy = asyncio.Event()
+        self.hangs = False
         self.consumer = CommandConsumer(redis, name, self._handle, self._refuse, self._route)
 
     async def _route(self, _command: Command) -> str | None:
@@ -38,6 +41,12 @@ class Process:
         return None if self.owner == self.name else self.owner
 
     async def _handle(self, command: Command) -> None:
+        if self.moves_to is not None:
+            self.owner = self.moves_to
+            raise MovedError
+        self.busy.set()
+        if self.hangs:
+            await asyncio.Event().wait()
         self.handled.append(command)
 
     async def _refuse(self, _command: Command, code: ErrorCode) -> None:
@@ -163,3 +172,33 @@ async def test_a_command_of_nobody_is_refused(redis: Redis) -> None:
         await CommandSender(redis).send(command())
         await wait_until(lambda: homeless.refused == [ErrorCode.SERVICE_UNAVAILABLE])
         await wait_until(lambda: nothing_waits(redis, homeless))
+
+
+async def test_a_session_that_leaves_after_its_command_was_routed_is_followed(
+    redis: Redis,
+) -> None:
+    first, second = Process(redis, "first", "first"), Process(redis, "second", "second")
+    first.moves_to, sent = "second", command()
+    await CommandSender(redis).send_to("first", sent)
+    async with (
+        beating(redis, "first"),
+        beating(redis, "second"),
+        first.running(),
+        second.running(),
+    ):
+        await wait_until(lambda: second.handled == [sent])
+        await wait_until(lambda: nothing_waits(redis, first, second))
+
+
+async def test_what_a_leaving_process_has_in_hand_is_done_by_another_while_its_heart_beats(
+    redis: Redis,
+) -> None:
+    leaving, other = Process(redis, "leaving", "leaving"), Process(redis, "other", "other")
+    leaving.hangs, sent = True, command()
+    await CommandSender(redis).send_to("leaving", sent)
+    async with beating(redis, "leaving"):
+        async with leaving.running():
+            await leaving.busy.wait()
+        await leaving.consumer.close()
+        async with beating(redis, "other"), other.running():
+            await wait_until(lambda: other.handled == [sent])
