@@ -27,6 +27,8 @@ _log = structlog.get_logger(__name__)
 _handed_over = Counter("sessions_handed_over_total", "Sessions given to a process that lives")
 
 AT_ONCE: Final = 3
+CLOSE_S: Final = 15.0
+"""The library waits 5 s for the other end of a dark line, and for others' turns."""
 FLUSH_S: Final = 1.0
 """What we still have to say of a session is said before its next owner says anything."""
 ADOPT_MS: Final = 20_000
@@ -105,7 +107,10 @@ class Handover:
 
     async def _give(self, session: Session) -> bool:
         """When it fails, the session is still ours, and is opened anew at the next look."""
-        await session.stop()
+        await session.stop(CLOSE_S)
+        if session.closing:
+            _log.warning("session_still_open", company_id=session.session_id)
+            return False
         await self._publisher.flush(FLUSH_S)
         try:
             heir = await self._find_heir(session.tenure)

@@ -135,9 +135,10 @@ class LinkDesk:
             session.apply(PhoneAccepted(session.device.phone))
 
     async def drop(self) -> None:
-        """End the attempt without a word: the session is somebody else's now."""
+        """End the attempt without a word: the session and who waits are somebody else's now."""
         task, self._task, self._attempt = self._task, None, None
-        self._forget(ErrorCode.SERVICE_UNAVAILABLE)
+        self._codes.take_pending()
+        self._codes.clear()
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -10,8 +10,8 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
+from shared.bus.commands import MovedError
 from shared.bus.publisher import Publisher
-from shared.clock import now_ms
 from shared.messages.commands import (
     Command,
     Freeze,
@@ -29,6 +29,7 @@ from whatsapp_service.sessions.connection import Connection
 from whatsapp_service.sessions.ending_counts import count_ending
 from whatsapp_service.sessions.freeze_desk import FreezeDesk
 from whatsapp_service.sessions.half_links import HalfLinks
+from whatsapp_service.sessions.in_hand import InHand
 from whatsapp_service.sessions.line import Line
 from whatsapp_service.sessions.link_desk import LinkDesk
 from whatsapp_service.sessions.linker_pool import LinkerPool
@@ -48,7 +49,6 @@ _overflows = Counter("session_mailbox_overflows_total", "Happenings dropped by a
 MAILBOX_SIZE: Final = 1_000
 STOP_S: Final = 5.0
 RECALL_RETRY_S: Final = 5.0
-ANSWER_GRACE_S: Final = 5.0
 
 
 class MailboxFullError(Exception):
@@ -96,7 +96,9 @@ class Session:
         self.voice = Voice(services.publisher, tenure, self.line)
         self.device: DeviceJid | None = None
         self.recalled = False
-        self._working = False
+        self.ended = asyncio.Event()
+        self._stopping = self._closed = self._working = False
+        self._in_hand = InHand()
         self._settled = asyncio.Event()
         self._mailbox: asyncio.Queue[Work] = asyncio.Queue(MAILBOX_SIZE)
         self.linking = LinkDesk(self)
@@ -105,9 +107,16 @@ class Session:
         self.freezing = FreezeDesk(self)
 
     async def run(self) -> None:
-        """Until cancelled, or fenced."""
+        """Until cancelled, stopped or fenced; commands that are not done then are its owner's."""
         structlog.contextvars.bind_contextvars(company_id=self.session_id)
-        while True:
+        try:
+            await self._work()
+        finally:
+            self.ended.set()
+            self._in_hand.move_on()
+
+    async def _work(self) -> None:
+        while not self._closed:
             work = await self._mailbox.get()
             self._working = True
             try:
@@ -135,14 +144,18 @@ class Session:
     async def submit(self, command: Command) -> None:
         """Returns when the command has had its effect or was answered with an error.
 
-        Raises MailboxFullError, TimeoutError some time after the command's expiry, and whatever
-        went wrong while it was carried out.
+        Raises MovedError when the session ends before that, MailboxFullError, TimeoutError some
+        time after the command's expiry, and whatever went wrong while it was carried out.
         """
+        if self.ended.is_set():
+            raise MovedError
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def work() -> None:
             try:
                 await self._carry_out(command, done)
+            except FencedError:
+                raise  # it ends the session
             except Exception as error:
                 if not done.done():
                     done.set_exception(error)
@@ -150,8 +163,7 @@ class Session:
 
         if not self.post(work):
             raise MailboxFullError
-        async with asyncio.timeout(max(0, command.expires_at - now_ms()) / 1000 + ANSWER_GRACE_S):
-            await done
+        await self._in_hand.wait_for(command, done)
 
     async def _carry_out(self, command: Command, done: asyncio.Future[None]) -> None:
         if not self.recalled:
@@ -223,20 +235,30 @@ class Session:
         await self.connection.close()
         self.timers.cancel_all()
 
-    async def stop(self) -> None:
-        """Close everything in order; a page sees that a linked salon will be back."""
-        done = asyncio.Event()
+    async def stop(self, timeout_s: float = STOP_S) -> None:
+        """Close everything in order and end; a page sees that a linked salon will be back.
 
-        async def close() -> None:
+        When that takes longer it goes on: see `closing`.
+        """
+        self._stopping = True
+        self.post(self._close)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.ended.wait(), timeout_s)
+        self.timers.cancel_all()
+
+    async def _close(self) -> None:
+        """The last piece of work: what is posted after it, or fires meanwhile, opens nothing."""
+        try:
             await self.linking.abandon(Reason.SERVICE_STOPPED)
+        finally:
             await self.connection.shut_down()
             self.timers.cancel_all()
-            done.set()
+            self._closed = True
 
-        self.post(close)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), STOP_S)
-        self.timers.cancel_all()
+    @property
+    def closing(self) -> bool:
+        """It was told to stop, and may still hold its device."""
+        return self._stopping and not self.ended.is_set()
 
     def apply(self, happening: Happening) -> None:
         """Advance the state machine and tell the outside what changed."""

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from shared.bus.commands import MovedError
 from shared.company_id import SessionId
 from shared.errors import AppError, ErrorCode
 from shared.messages.commands import Adopt, Command
@@ -53,7 +54,8 @@ class Supervisor:
         AppError(SERVICE_UNAVAILABLE).
         """
         await self._until_left(command.company_id)
-        if command.company_id in self._sessions:
+        session = self._sessions.get(command.company_id)
+        if session is not None and not session.ended.is_set():
             return None
         tenure = await self._place(command.company_id)
         if tenure.owner != self._lease.process_id:
@@ -64,9 +66,11 @@ class Supervisor:
     async def handle(self, command: Command) -> None:
         """Returns when the command has had its effect or was answered with an error.
 
-        Raises LookupError when the session has left meanwhile: the command is tried again.
+        Raises MovedError when the session has left since it was routed here.
         """
-        session = self._sessions[command.company_id]
+        session = self._sessions.get(command.company_id)
+        if session is None or command.company_id in self._leaving:
+            raise MovedError
         if isinstance(command, Adopt):
             session.recall()
         else:
@@ -75,7 +79,7 @@ class Supervisor:
     def open(self, tenure: Tenure) -> Session:
         """The session of that tenure, which asks for its device first."""
         session = self._sessions.get(tenure.session_id)
-        if session is None:
+        if session is None or session.ended.is_set():
             session = Session(tenure, self._services)
             self._sessions[tenure.session_id] = session
             task = asyncio.create_task(session.run(), name=f"session {tenure.session_id}")
@@ -85,7 +89,10 @@ class Supervisor:
         return session
 
     async def let_go(self, session: Session, give_up: Callable[[], Awaitable[None]]) -> None:
-        """Have ``give_up`` end our ownership; commands wait meanwhile, and go to the next owner."""
+        """Have ``give_up`` end our ownership; commands wait meanwhile, and go to the next owner.
+
+        A session that takes too long to close stays ours until it has.
+        """
         session_id = session.session_id
         if session_id in self._leaving or session_id not in self._sessions:
             return
@@ -94,9 +101,9 @@ class Supervisor:
             await give_up()
         finally:
             task = self._tasks.get(session_id)
-            if task is not None:
+            if task is not None and not session.closing:
                 task.cancel()
-            self._forget(session)
+                self._forget(session)
             del self._leaving[session_id]
             left.set()
 

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from shared.bus.commands import MovedError
 from shared.errors import ErrorCode
-from shared.messages.commands import RequestQr, Unlink
+from shared.messages.commands import RequestPairingCode, RequestQr, Unlink
 from shared.messages.events import StatusChanged
 from shared.messages.status import Reason, SessionStatus
 from tests.support.session_stage import BAN_S, JID, Stage, command
@@ -119,3 +120,32 @@ async def test_an_unlinking_that_comes_too_late_leaves_another_one_alone(stage: 
     assert stage.session.unlinking.wanted
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_an_unlinking_that_a_stop_cuts_short_is_for_the_next_owner(stage: Stage) -> None:
+    await stage.banned()
+    stage.rows.credentials_away = True
+    wanted = command(Unlink)
+    unlinking = asyncio.create_task(stage.session.submit(wanted))
+    await wait_until(lambda: stage.session.unlinking.wanted)
+
+    await stage.session.stop()
+
+    with pytest.raises(MovedError):
+        await unlinking
+    assert stage.heard.answers(wanted) == []
+
+
+async def test_a_code_that_waits_when_the_session_has_another_owner_is_for_that_one(
+    stage: Stage,
+) -> None:
+    """It is not answered here: nobody listens to one who was overtaken."""
+    asked = command(RequestPairingCode, phone_number="79990000001")
+    asking = asyncio.create_task(stage.session.submit(asked))
+    await wait_until(lambda: stage.attempts == 1)
+
+    stage.session.post(stage.session.give_in)
+
+    with pytest.raises(MovedError):
+        await asking
+    assert stage.heard.answers(asked) == []

@@ -1,0 +1,191 @@
+"""A session on its way from one process to another: open in one place, or in none."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+import pytest
+
+from shared.bus.commands import CommandSender, MovedError
+from shared.bus.snapshots import Snapshots
+from shared.messages.commands import RequestQr, Thaw
+from tests.support.owners_town import OwnersTown, Resident, owners_town
+from tests.support.scripted_lines import ScriptedClient, ScriptedGateway
+from tests.support.session_stage import JID, SALON, Stage, command
+from tests.support.waiting import wait_until
+from whatsapp_service.gateway.device_jid import DeviceJid
+from whatsapp_service.gateway.linked_client import Deliver, LinkedClient
+from whatsapp_service.proxy_url import ProxyUrl
+from whatsapp_service.sessions import handover
+from whatsapp_service.sessions.handover import Handover
+from whatsapp_service.sessions.session import Services, Session
+from whatsapp_service.sessions.supervisor import Supervisor
+from whatsapp_service.store.directory import Directory
+from whatsapp_service.store.sessions import Tenure
+
+PHONE: Final = "79990000001"
+
+
+class SlowToClose(ScriptedClient):
+    def __init__(self, deliver: Deliver, may_close: asyncio.Event) -> None:
+        super().__init__(deliver)
+        self.closing = asyncio.Event()
+        self._may_close = may_close
+
+    async def close(self) -> None:
+        self.closing.set()
+        await self._may_close.wait()
+        self.closed = True
+
+
+class Lines(ScriptedGateway):
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_close = asyncio.Event()
+        self.may_close.set()
+        self.opened: list[SlowToClose] = []
+
+    def client_for(
+        self, _session_id: str, _device: DeviceJid, _route: ProxyUrl | None, deliver: Deliver
+    ) -> LinkedClient:
+        self.opened.append(SlowToClose(deliver, self.may_close))
+        return self.opened[-1]
+
+
+class WithCredentials(Directory):
+    """The library has those of every device."""
+
+    async def credentials_readable(self, _jid: str) -> bool | None:
+        return True
+
+
+class Place:
+    """A process with its sessions, and another one that would take them."""
+
+    def __init__(self, town: OwnersTown, resident: Resident) -> None:
+        self.town = town
+        self.stage = Stage()
+        self.lines = Lines()
+        self.supervisor = Supervisor(self._services(), town.registry, resident.lease)
+        self.handover = Handover(
+            resident.lease,
+            town.registry,
+            self.supervisor,
+            CommandSender(town.redis),
+            self.stage.heard,
+            Snapshots(town.redis),
+        )
+
+    def _services(self) -> Services:
+        drawn = self.stage.services
+        return Services(
+            pool=drawn.pool,
+            gateway=self.lines,
+            directory=WithCredentials(self.town.database, self.town.database),
+            half_links=drawn.half_links,
+            routes=drawn.routes,
+            publisher=drawn.publisher,
+            device_name=drawn.device_name,
+            patience=drawn.patience,
+        )
+
+    async def linked(self) -> Tenure:
+        tenure = await self.town.registry.take(SALON, "one")
+        assert tenure is not None
+        await self.town.directory.save_device(tenure, JID, PHONE)
+        return tenure
+
+    async def connected(self) -> Session:
+        session = self.supervisor.open(await self.linked())
+        await wait_until(lambda: session.connected)
+        return session
+
+    async def owner(self) -> str | None:
+        owners = [await self.town.registry.owned(name) for name in ("one", "other")]
+        return next((tenure.owner for owned in owners for tenure in owned), None)
+
+
+@pytest.fixture
+async def place(
+    redis_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Place]:
+    monkeypatch.setattr(handover, "OPENED_S", 0.05)
+    async with owners_town(redis_url, database_url) as town:
+        await town.resident("other")
+        one = await town.resident("one")
+        await wait_until(lambda: one.lease.peers is not None and one.lease.peers.heirs)
+        place = Place(town, one)
+        yield place
+        place.lines.may_close.set()
+        await place.supervisor.stop()
+
+
+async def test_what_has_left_is_not_opened_by_a_look_that_was_taken_before(place: Place) -> None:
+    """It would end the connection of its owner, for good."""
+    tenure = await place.linked()
+    assert await place.town.registry.hand_over(tenure, "other")
+
+    session = place.supervisor.open(tenure)
+
+    await wait_until(session.ended.is_set)
+    await wait_until(lambda: SALON not in place.supervisor)
+    assert place.lines.opened == []
+
+
+async def test_nothing_opens_again_what_is_closed_to_be_handed_over(place: Place) -> None:
+    """A timer that fires, and a command that was routed here, before it has left."""
+    session = await place.connected()
+    place.lines.may_close.clear()
+    giving = asyncio.create_task(place.handover.one(session))
+    await wait_until(place.lines.opened[0].closing.is_set)
+    session.connection.reopen_in(0)
+    await wait_until(lambda: session.waiting)
+    thawing = asyncio.create_task(session.submit(command(Thaw)))
+    await wait_until(lambda: session.waiting == 2)
+
+    place.lines.may_close.set()
+    await giving
+
+    assert await place.owner() == "other"
+    assert [line.closed for line in place.lines.opened] == [True]
+    with pytest.raises(MovedError):
+        await thawing
+
+
+async def test_nobody_else_gets_a_session_before_it_is_closed_here(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "CLOSE_S", 0.1)
+    session = await place.connected()
+    place.lines.may_close.clear()
+
+    await place.handover.one(session)
+
+    assert await place.owner() == "one"
+    assert not place.lines.opened[0].closed
+    place.lines.may_close.set()
+    await wait_until(lambda: SALON not in place.supervisor)
+    assert place.lines.opened[0].closed
+
+
+async def test_a_command_does_not_reach_a_session_that_is_being_let_go(place: Place) -> None:
+    """Its link attempt would go on without a session, and nobody would see its QR."""
+    tenure = await place.town.registry.take(SALON, "one")
+    assert tenure is not None
+    session, asked = place.supervisor.open(tenure), command(RequestQr)
+    assert await place.supervisor.route(asked) is None
+    may_leave = asyncio.Event()
+
+    async def give_up() -> None:
+        await may_leave.wait()
+
+    leaving = asyncio.create_task(place.supervisor.let_go(session, give_up))
+    await asyncio.sleep(0)
+    with pytest.raises(MovedError):
+        await place.supervisor.handle(asked)
+    may_leave.set()
+    await leaving
+
+    with pytest.raises(MovedError):
+        await place.supervisor.handle(asked)
+    assert place.stage.attempts == 0
