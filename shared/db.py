@@ -48,6 +48,7 @@ __all__ = [
     "UnstorableError",
     "abandon",
     "in_transaction",
+    "is_postgres_itself",
     "load_queries",
     "make_pool",
     "pool_use",
@@ -82,6 +83,19 @@ def make_pool(url: str, size: int, application: str) -> Pool:
         configure=partial(_suit, own_options=str(conninfo_to_dict(url).get("options") or "")),
         name=application,
     )
+
+
+async def is_postgres_itself(pool: Pool, version: int = 0) -> bool:
+    """Not a pooler before it, and of that version (140000 is 14.0) or newer.
+
+    Raises what the database raises.
+    """
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT 1 WHERE pg_backend_pid() = %s", (connection.info.backend_pid,)
+        )
+        direct = await cursor.fetchone() is not None
+        return direct and connection.info.server_version >= version
 
 
 async def _suit(connection: Connection, own_options: str) -> None:

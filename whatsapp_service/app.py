@@ -30,6 +30,7 @@ from shared.lifecycle import (
 )
 from whatsapp_service.gateway.library import load_library, require_genuine_library
 from whatsapp_service.gateway.linked_client import Gateway
+from whatsapp_service.gateway.store_url import without_idle_connections
 from whatsapp_service.operator_http import OperatorHttp, take_inventory
 from whatsapp_service.owners.guard import Guard, elapsed_s
 from whatsapp_service.owners.hearts import Hearts
@@ -44,8 +45,9 @@ from whatsapp_service.sessions.phone_memory import PhoneMemory
 from whatsapp_service.sessions.refusals import Refusals
 from whatsapp_service.sessions.route_watch import watch_routes
 from whatsapp_service.sessions.routes import Routes
+from whatsapp_service.sessions.scouts import Scouts
 from whatsapp_service.sessions.session import Services
-from whatsapp_service.sessions.store_preparation import prepare_store
+from whatsapp_service.sessions.store_preparation import closes_idle_connections, prepare_store
 from whatsapp_service.sessions.supervisor import Supervisor
 from whatsapp_service.sessions.tenancy import Tenancy
 from whatsapp_service.settings import WhatsAppSettings
@@ -169,6 +171,9 @@ class Process:
         The store is made ready first, then we may hold sessions.
         """
         await prepare_store(self._pool, self._adapters.credentials, self._settings.store_schema_url)
+        if await closes_idle_connections(self._adapters.credentials):
+            gateway = self._services.gateway
+            gateway.store_url = without_idle_connections(gateway.store_url)
         await self._lease.register()
         self.guard.start()
         self._prepared.set()
@@ -202,6 +207,7 @@ class Process:
             half_links=HalfLinks(self._directory, self.process_id),
             routes=Routes(self._directory, settings.default_route),
             publisher=self._publisher,
+            scouts=Scouts(),
             device_name=settings.device_name,
             patience=settings.patience,
         )

@@ -22,6 +22,7 @@ from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.linker import Linker, LinkerGoneError
 from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.routes import Routes
+from whatsapp_service.sessions.scouts import Scouts
 from whatsapp_service.sessions.session import Services, Session
 from whatsapp_service.sessions.state import Ended
 from whatsapp_service.store.directory import Directory, StoreUnavailableError
@@ -144,6 +145,7 @@ class Stage:
             half_links=HalfLinks(self.rows, PROCESS_ID),
             routes=Routes(self.rows, None),
             publisher=self.heard,
+            scouts=Scouts(),
             device_name="AI Admin",
             patience=Patience(),
         )

@@ -28,7 +28,10 @@ LIBPQ_ONLY: Final = frozenset(
 )
 """Go's lib/pq sends what it does not know to the server as a setting, which refuses it."""
 
-GO_ONLY: Final = frozenset({"binary_parameters", "disable_prepared_binary_result"})
+IDLE_MS: Final = 300_000
+_IDLE: Final = "idle_session_timeout"
+
+GO_ONLY: Final = frozenset({"binary_parameters", "disable_prepared_binary_result", _IDLE})
 """What libpq, and psycopg with it, does not know."""
 
 _OPPORTUNISTIC: Final = frozenset({"", "allow", "prefer"})
@@ -47,6 +50,17 @@ def library_store_url(url: str) -> str:
         known["sslmode"] = "disable"
     known["binary_parameters"] = "yes"
     return _put_together(parts._replace(scheme="postgres"), known)
+
+
+def without_idle_connections(url: str) -> str:
+    """For the library, straight to Postgres 14 or newer: what is idle for 5 min is closed there.
+
+    The library never closes a connection, not even one of a client that has ended; it opens another
+    one where it finds one closed. PgBouncer, which has a time-out of its own for this, would refuse
+    the setting.
+    """
+    parts, asked = _taken_apart(url)
+    return _put_together(parts, {_IDLE: str(IDLE_MS), **asked})
 
 
 def libpq_store_url(url: str) -> str:

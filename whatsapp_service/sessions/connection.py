@@ -20,6 +20,7 @@ from whatsapp_service.gateway.events import (
 )
 from whatsapp_service.gateway.linked_client import LogOutFailedError
 from whatsapp_service.gateway.proxy_faults import probe
+from whatsapp_service.sessions.losses import ANSWERS
 from whatsapp_service.sessions.retrying import Retrying
 from whatsapp_service.sessions.routes import Route, UnusableRouteError
 from whatsapp_service.sessions.standing import Standing, ended
@@ -94,6 +95,9 @@ class Connection:
         if fault is not None:
             self.retrying.proxy_away(fault)
             return
+        if not session.services.scouts.may_try(route):
+            self.retrying.wait_for_scout()
+            return
         client = session.services.gateway.client_for(
             session.session_id, device, route, lambda event: self._report(client, event)
         )
@@ -142,6 +146,8 @@ class Connection:
         if client is not self.client:
             return
         session = self._session
+        if isinstance(event, ANSWERS):
+            session.services.scouts.reached(client.route)
         if isinstance(event, Opened):
             await self._on_opened()
         elif isinstance(event, LoggedOut) and session.state.status is SessionStatus.LINKING:

@@ -7,6 +7,7 @@ from whatsapp_service.gateway.events import (
     Banned,
     GatewayEvent,
     LoggedOut,
+    Opened,
     OpenFailed,
     Outdated,
     Refused,
@@ -23,6 +24,9 @@ _REASONS: Final[dict[type[GatewayEvent], Reason]] = {
     Refused: Reason.REFUSED,
     OpenFailed: Reason.WHATSAPP_UNREACHABLE,
 }
+ANSWERS: Final = (Opened, StreamFailed, Replaced, Banned, Outdated, Refused, LoggedOut)
+"""WhatsApp has been reached."""
+
 _AT_LOGIN: Final = {403: Reason.ACCOUNT_LOCKED, 406: Reason.ACCOUNT_BANNED}
 
 

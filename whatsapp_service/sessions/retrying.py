@@ -23,6 +23,7 @@ LIBRARY_RETRIES_S: Final = 120.0
 """The library reconnects a lost socket by itself; after this long we start anew."""
 HOURLY_S: Final = 3_600.0
 STORE_RETRY_S: Final = 5.0
+SCOUT_RETRY_S: Final = 12.0
 UNKNOWN_BAN_S: Final = 3_600.0
 
 
@@ -84,6 +85,11 @@ class Retrying:
         self._proxy.blame(fault)
         self._reopen_about(self._proxy.next_try_s())
 
+    def wait_for_scout(self) -> None:
+        """WhatsApp cannot be reached, and another session is finding out whether it can be."""
+        self._session.apply(ConnectionLost(Reason.WHATSAPP_UNREACHABLE))
+        self._reopen_about(SCOUT_RETRY_S)
+
     def store_away(self) -> None:
         self._session.apply(ConnectionLost(Reason.STORE_UNAVAILABLE))
         self._reopen_about(STORE_RETRY_S)
@@ -105,7 +111,10 @@ class Retrying:
         self._proxy.check_soon()
 
     async def _open_failed(self, fault: ProxyFault | None) -> None:
-        await self._session.connection.close()
+        connection = self._session.connection
+        if fault is None and connection.client is not None:
+            self._session.services.scouts.failed(connection.client.route)
+        await connection.close()
         if fault is not None:
             self.proxy_away(fault)
         else:

@@ -34,6 +34,7 @@ from whatsapp_service.sessions.line import Line
 from whatsapp_service.sessions.link_desk import LinkDesk
 from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.routes import Routes
+from whatsapp_service.sessions.scouts import Scouts
 from whatsapp_service.sessions.standing import Standing
 from whatsapp_service.sessions.state import Happening, State, advance
 from whatsapp_service.sessions.timers import Timers
@@ -68,6 +69,7 @@ class Services:
     half_links: HalfLinks
     routes: Routes
     publisher: Publisher
+    scouts: Scouts
     device_name: str
     patience: Patience
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from shared.db import DatabaseError, Pool, measure_latency_ms
+from shared.db import DatabaseError, Pool, is_postgres_itself, measure_latency_ms
 from whatsapp_service.gateway.linker_protocol import PrepareStore, StorePrepared
 from whatsapp_service.sessions.linker import LinkerGoneError
 from whatsapp_service.sessions.linker_pool import LinkerPool
@@ -16,6 +16,8 @@ _log = structlog.get_logger(__name__)
 PREPARE_S: Final = 60.0
 LOOK_AGAIN_S: Final = 2.0
 TRY_AGAIN_S: Final = 15.0
+IDLE_TIMEOUT_SINCE: Final = 140_000
+"""``idle_session_timeout`` came with Postgres 14."""
 
 
 class SchemaElsewhereError(Exception):
@@ -34,6 +36,16 @@ async def prepare_store(pool: LinkerPool, credentials: Pool, schema_url: str) ->
             break
         _log.warning("store_not_prepared", answers=answers)
         await asyncio.sleep(TRY_AGAIN_S if answers else LOOK_AGAIN_S)
+
+
+async def closes_idle_connections(credentials: Pool) -> bool:
+    """Whether the store itself can end connections that the library has left; until it answers."""
+    while True:
+        try:
+            return await is_postgres_itself(credentials, IDLE_TIMEOUT_SINCE)
+        except DatabaseError as error:
+            _log.warning("store_lost", error=type(error).__name__)
+            await asyncio.sleep(LOOK_AGAIN_S)
 
 
 async def _prepared(pool: LinkerPool, credentials: Pool, schema_url: str) -> bool:

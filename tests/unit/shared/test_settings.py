@@ -4,6 +4,7 @@ import pytest
 
 from api_service.settings import ApiSettings
 from shared.settings import EXIT_CONFIGURATION, CommonSettings, load_settings
+from whatsapp_service.gateway.store_url import without_idle_connections
 from whatsapp_service.settings import WhatsAppSettings
 
 STRONG = "5f2c9d0a7be1384610aa4c77de90b3f2"
@@ -157,6 +158,18 @@ def test_the_librarys_store_url(
     assert settings.store_url.replace(f"?{asked}&", "?").replace(f"&{asked}", "") == expected
     assert asked in settings.store_url
     assert settings.store_schema_url == settings.store_url
+
+
+def test_straight_to_postgres_idle_connections_end_as_the_operator_says_or_after_5_min(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("DATABASE_URL", "postgresql://u@h/d")
+    environment.setenv("WHATSAPP_STORE_URL", "postgresql://u@h/d?idle_session_timeout=9000")
+    own = load_settings(WhatsAppSettings)
+    assert "idle_session_timeout=9000" in without_idle_connections(own.store_url)
+    assert "idle_session_timeout" not in own.credentials_url
+    bare = without_idle_connections("postgres://u@h/d?sslmode=disable")
+    assert bare == "postgres://u@h/d?idle_session_timeout=300000&sslmode=disable"
 
 
 def test_the_store_behind_pgbouncer_and_where_its_tables_are_made(
