@@ -18,6 +18,7 @@ from whatsapp_service.gateway.linked_client import Deliver, LinkedClient
 from whatsapp_service.proxy_url import ProxyUrl
 from whatsapp_service.sessions import handover
 from whatsapp_service.sessions.handover import Handover
+from whatsapp_service.sessions.scouts import Scouts
 from whatsapp_service.sessions.session import Services, Session
 from whatsapp_service.sessions.supervisor import Supervisor
 from whatsapp_service.store.directory import Directory
@@ -85,6 +86,7 @@ class Place:
             half_links=drawn.half_links,
             routes=drawn.routes,
             publisher=drawn.publisher,
+            scouts=Scouts(),
             device_name=drawn.device_name,
             patience=drawn.patience,
         )
