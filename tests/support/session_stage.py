@@ -51,6 +51,7 @@ class Rows(Directory):
         self.credentials_there = False
         self.fenced = False
         self.ended: list[str] = []
+        self.deleted: list[str] = []
         self.sighted: dict[SessionId, float] = {}
         self.sightings_written = 0
 
@@ -78,10 +79,20 @@ class Rows(Directory):
     async def find_route(self, _session_id: SessionId) -> StoredRoute | None:
         return None
 
-    async def credentials_readable(self, _jid: str) -> bool | None:
+    async def credentials_exist(self, _jid: str) -> bool:
         if self.credentials_away:
             raise StoreUnavailableError
-        return True if self.credentials_there else None
+        return self.credentials_there
+
+    async def delete_credentials(self, jid: str) -> None:
+        if self.credentials_away:
+            raise StoreUnavailableError
+        self.deleted.append(jid)
+
+    async def mark_ended(
+        self, _tenure: Tenure, _state: str, reason: str, _retry_in_s: float | None
+    ) -> None:
+        self.ended.append(reason)
 
     async def mark_connected(self, _tenure: Tenure, jid: str, _phone: str) -> None:
         self.jid = jid

@@ -76,9 +76,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class OpenFailed:
-    """No connection came about, and the library will not try again."""
+    """No connection came about, and the library will not try again.
+
+    ``unreadable``: it could not read the device's credentials.
+    """
 
     fault: ProxyFault | None
+    unreadable: bool = False
 
 
 GatewayEvent = (

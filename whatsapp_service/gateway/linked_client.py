@@ -17,6 +17,7 @@ from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.events import CONVERSIONS, GatewayEvent, OpenFailed
 from whatsapp_service.gateway.library import Library
 from whatsapp_service.gateway.proxy_faults import fault_in
+from whatsapp_service.gateway.store_schema import is_unreadable
 from whatsapp_service.proxy_url import ProxyUrl
 
 _log = structlog.get_logger(__name__)
@@ -252,4 +253,6 @@ class LinkedClient:
             return
         error = task.exception()
         if error is not None and not self._closing:
-            self._deliver(OpenFailed(fault_in(str(error)) if self.route else None))
+            text = str(error)
+            fault = fault_in(text) if self.route else None
+            self._deliver(OpenFailed(fault, unreadable=is_unreadable(text)))

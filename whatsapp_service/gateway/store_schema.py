@@ -11,11 +11,16 @@ _log = structlog.get_logger(__name__)
 
 _DEVICES: Final = "|\u0001|"
 _DEVICE: Final = re.compile(r"[^@]+@.*,(true|false)", re.DOTALL)
-_UNREADABLE_DEVICE: Final = re.compile(r"error: (failed to scan session|.*illegal length)")
+_UNREADABLE_DEVICE: Final = re.compile(r"failed to scan session|illegal length")
 
 
 class SchemaError(Exception):
     """The library could not make its tables; the text is the library's."""
+
+
+def is_unreadable(text: str) -> bool:
+    """Whether the library's error speaks of a device's row that it cannot read."""
+    return _UNREADABLE_DEVICE.search(text) is not None
 
 
 def make_tables(library: Library, store_url: str) -> None:
@@ -27,7 +32,7 @@ def make_tables(library: Library, store_url: str) -> None:
     tables are there when it says so.
     """
     answer: str = library.list_devices(store_url)
-    if _UNREADABLE_DEVICE.match(answer):
+    if answer.startswith("error: ") and is_unreadable(answer):
         _log.error("stored_device_unreadable")
         return
     if answer and not all(_DEVICE.fullmatch(device) for device in answer.split(_DEVICES)):

@@ -73,7 +73,7 @@ class Connection:
             return
         try:
             await session.services.directory.confirm(session.tenure)
-            readable = await session.services.directory.credentials_readable(str(session.device))
+            known = await session.services.directory.credentials_exist(str(session.device))
             route = await session.services.routes.of(session.session_id)
         except StoreUnavailableError:
             _log.warning("credentials_not_readable")
@@ -82,11 +82,10 @@ class Connection:
         except UnusableRouteError:
             self.retrying.proxy_away(None)
             return
-        if readable:
+        if known:
             await self._open_by(route, session.device)
         else:
-            missing = readable is None
-            await self.end(Reason.CREDENTIALS_MISSING if missing else Reason.CREDENTIALS_BROKEN)
+            await self.end(Reason.CREDENTIALS_MISSING)
 
     async def _open_by(self, route: Route, device: DeviceJid) -> None:
         """A proxy is asked first: a library that hangs in one cannot be stopped."""
@@ -158,13 +157,13 @@ class Connection:
     async def _on_opened(self) -> None:
         session = self._session
         self.retrying.opened()
-        self.standing = None
         if session.unlinking.wanted:
             await session.unlinking.on_opened()
             return
         if session.frozen:
             await self.close()
             return
+        self.standing = None
         session.apply(ConnectionOpened())
         await self._record()
 
@@ -200,7 +199,11 @@ class Connection:
 
     async def _reopen(self) -> None:
         session = self._session
-        if session.device is not None:
+        holds = self.standing is not None and not self.standing.over
+        if holds and not session.unlinking.wanted:
+            await self.close()
+            await self.resume()
+        elif session.device is not None:
             session.apply(Restored(session.device.phone))
             await self.open()
 
@@ -227,15 +230,13 @@ class Connection:
     async def forget(self, status: SessionStatus, reason: Reason) -> None:
         """The device is gone on the phone's side: so is everything of it here."""
         session = self._session
-        device, session.device = session.device, None
+        session.device = None
         self.standing = None
         session.timers.cancel("reopen", "record", "proxy check")
         await self.close()
         session.apply(Ended(status, reason))
         try:
             await session.services.directory.forget_device(session.tenure, status, reason)
-            if device is not None and reason is Reason.CREDENTIALS_BROKEN:
-                await session.services.directory.delete_credentials(str(device))
         except StoreUnavailableError:
             _log.warning("logout_not_recorded")
         session.unlinking.on_forgotten()

@@ -60,6 +60,9 @@ class Retrying:
         retry = ENDINGS[reason].retry
         if retry is Retry.LIBRARY:
             await self._lost(reason)
+        elif isinstance(event, OpenFailed) and event.unreadable:
+            # Kept: it may be the library that cannot read what is in order.
+            await self._session.connection.end(Reason.CREDENTIALS_BROKEN, HOURLY_S)
         elif isinstance(event, OpenFailed):
             await self._open_failed(event.fault)
         elif reason is Reason.REFUSED:

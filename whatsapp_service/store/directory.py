@@ -58,9 +58,9 @@ class Directory:
     async def find_session(self, session_id: SessionId) -> StoredSession | None:
         return await self._ask(lambda it: sessions.find_session(it, session_id))
 
-    async def credentials_readable(self, jid: str) -> bool | None:
+    async def credentials_exist(self, jid: str) -> bool:
         return await self._ask(
-            lambda it: sessions.credentials_readable(it, jid), pool=self._credentials
+            lambda it: sessions.credentials_exist(it, jid), pool=self._credentials
         )
 
     async def record_attempt(self, identity: bytes, session_id: SessionId, process_id: str) -> None:

@@ -49,15 +49,8 @@ SELECT session_id, jid, frozen, reason,
 FROM whatsapp_sessions
 WHERE session_id = %(session_id)s;
 
--- name: credentials_readable
--- What the library would stumble over, and end the process, is found here.
-SELECT length(noise_key) = 32 AND length(identity_key) = 32 AND length(signed_pre_key) = 32
-    AND length(signed_pre_key_sig) = 64 AND length(adv_account_sig) = 64
-    AND length(adv_account_sig_key) = 32 AND length(adv_device_sig) = 64
-    AND registration_id BETWEEN 0 AND 4294967295
-    AND coalesce(lid, '') ~ '^([0-9]+(:[0-9]{1,5})?@lid)?$' AS readable
-FROM whatsmeow_device
-WHERE jid = %(jid)s;
+-- name: credentials_exist
+SELECT EXISTS (SELECT 1 FROM whatsmeow_device WHERE jid = %(jid)s) AS found;
 
 -- name: delete_credentials
 DELETE FROM whatsmeow_device WHERE jid = %(jid)s;

@@ -94,11 +94,8 @@ async def delete_credentials(connection: Connection, jid: str) -> None:
     await connection.execute(_SQL["delete_credentials"], {"jid": jid})
 
 
-async def credentials_readable(connection: Connection, jid: str) -> bool | None:
-    """None when there are none.
-
-    Asks the library's own table; its connection must be to the library's store.
-    """
-    cursor = await connection.execute(_SQL["credentials_readable"], {"jid": jid})
+async def credentials_exist(connection: Connection, jid: str) -> bool:
+    """Asks the library's own table; its connection must be to the library's store."""
+    cursor = await connection.execute(_SQL["credentials_exist"], {"jid": jid})
     row = await cursor.fetchone()
-    return bool(row["readable"]) if row else None
+    return bool(row and row["found"])

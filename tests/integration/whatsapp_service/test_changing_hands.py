@@ -56,7 +56,7 @@ class Lines(ScriptedGateway):
 class WithCredentials(Directory):
     """The library has those of every device."""
 
-    async def credentials_readable(self, _jid: str) -> bool | None:
+    async def credentials_exist(self, _jid: str) -> bool:
         return True
 
 
