@@ -11,6 +11,7 @@ from whatsapp_service.owners.guard import elapsed_s
 
 LOOK_EVERY_S: Final = 1.0
 LOOK_S: Final = 2.0
+REMEMBER_S: Final = 600.0
 SUSPECT_S: Final = 2.5
 """After a restart of an empty Redis it takes a moment until every heart has beaten again."""
 
@@ -24,6 +25,7 @@ class Hearts:
         self._known_since: float | None = None
         self._seen_at: dict[str, float] = {}
         self._steady_s: dict[str, float] = {}
+        self._listed: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         while True:
@@ -42,8 +44,9 @@ class Hearts:
         if self._known_since is None:
             self._known_since = now
         beating = {name: steady for name, steady in hearts.items() if steady is not None}
-        kept = {name: seen for name, seen in self._seen_at.items() if name in hearts}
+        kept = {name: seen for name, seen in self._seen_at.items() if now - seen < REMEMBER_S}
         self._seen_at = {**kept, **dict.fromkeys(beating, now)}
+        self._listed = frozenset(hearts)
         self._steady_s = beating
 
     @property
@@ -52,10 +55,18 @@ class Hearts:
         return self._known_since is not None
 
     def silent_s(self, process_id: str) -> float:
-        """For how long it is certain that the heart has not beaten."""
+        """For how long it is certain that the heart has not beaten, since it was first asked for.
+
+        Who was seen is remembered: an emptied Redis lists nobody until each has beaten again.
+        """
         if self._known_since is None:
             return 0.0
-        return self._clock_s() - max(self._known_since, self._seen_at.get(process_id, 0.0))
+        now = self._clock_s()
+        return now - max(self._known_since, self._seen_at.setdefault(process_id, now))
+
+    def silent_for(self, silent_s: float) -> list[str]:
+        """Those on Redis' list of who should be there."""
+        return [name for name in self._listed if self.silent_s(name) > silent_s]
 
     def suspect(self, process_id: str) -> bool:
         return self.silent_s(process_id) >= SUSPECT_S
