@@ -156,9 +156,21 @@ class Lease:
         if dead:
             self.buried.set()
             town = await self._registry.look_around()
+        await self._strike_off_the_forgotten(town)
         mine = [us for us in town.processes if us.process_id == self.process_id]
         if mine:
             self._show(mine[0], town)
+
+    async def _strike_off_the_forgotten(self, town: Town) -> None:
+        """Nobody finds them dead: their lease is gone. Health would miss their answers for ever.
+
+        One that ended between giving up its lease and its name, or that was found dead while it
+        stood still and beat once more before it ended.
+        """
+        known = {them.process_id for them in town.processes}
+        for name in self._hearts.silent_for(LEASE_S):
+            if name not in known:
+                await self._hearts.strike_off(name)
 
     def _others(self, town: Town) -> list[Process]:
         return [them for them in town.processes if them.process_id != self.process_id]
@@ -184,7 +196,7 @@ class Lease:
 
     async def _bury_if_dead(self, them: Process) -> str | None:
         beside_us = self._machine_id and them.machine == self._machine_id
-        if beside_us and machine.born(them.pid) != them.born:
+        if beside_us and machine.gone(them.pid, them.born):
             return await self._bury(them, 0.0, "pid")
         if them.silent_s > LEASE_S and self._hearts.silent_s(them.process_id) > LEASE_S:
             return await self._bury(them, LEASE_S, "silence")

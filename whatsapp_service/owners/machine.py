@@ -1,12 +1,14 @@
 """Which processes run on this machine: a pid that is gone is a process that is dead."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Final
 
 UNKNOWN: Final = 0
 _START_TIME: Final = 19
 """Field 22 of /proc/PID/stat, counted from the one after the name (proc(5))."""
+_ENDED: Final = frozenset({"Z", "X"})
 
 
 def this_machine() -> str:
@@ -25,9 +27,33 @@ def this_machine() -> str:
 
 def born(pid: int) -> int:
     """When the pid was given, in clock ticks since the machine has started. 0: there is none."""
+    state, started = _stat(pid)
+    return UNKNOWN if state in _ENDED else started
+
+
+def gone(pid: int, born_at: int) -> bool:
+    """Certain: the process with that pid, given at that time, has ended.
+
+    /proc may be mounted so that it hides the processes of other users (`hidepid`, ProtectProc= of
+    systemd): what cannot be read there is gone only if the kernel knows no such pid.
+    """
+    state, started = _stat(pid)
+    if state:
+        return state in _ENDED or started != born_at
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _stat(pid: int) -> tuple[str, int]:
+    """Its state and its birth; no state: it cannot be read."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
-        return UNKNOWN
+        return "", UNKNOWN
     state, *fields = stat.rpartition(")")[2].split()
-    return UNKNOWN if state in {"Z", "X"} else int(fields[_START_TIME - 1])
+    return state, int(fields[_START_TIME - 1])

@@ -1,6 +1,7 @@
 -- name: register_process
 INSERT INTO whatsapp_processes (process_id, machine, pid, born)
-VALUES (%(process_id)s, %(machine)s, %(pid)s, %(born)s);
+VALUES (%(process_id)s, %(machine)s, %(pid)s, %(born)s)
+ON CONFLICT (process_id) DO UPDATE SET renewed_at = clock_timestamp();
 
 -- name: renew_lease
 UPDATE whatsapp_processes SET renewed_at = clock_timestamp()

@@ -1,6 +1,8 @@
 """Who is alive: leases in a real Postgres, hearts in a real Redis, verdicts of one on another."""
 
+import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,9 +10,9 @@ import pytest
 from shared.company_id import SessionId
 from tests.support.owners_town import OwnersTown, Resident, owners_town
 from tests.support.waiting import wait_until
-from whatsapp_service.owners import hearts, lease
+from whatsapp_service.owners import hearts, lease, machine
 from whatsapp_service.owners.guard import elapsed_s
-from whatsapp_service.owners.machine import born
+from whatsapp_service.owners.machine import born, gone
 
 SALON = SessionId("company_1001")
 SHORT_S = 0.6
@@ -127,6 +129,49 @@ async def test_beside_it_a_pid_that_is_gone_is_proof_enough(
     await town.resident("judge", machine="here")
 
     await wait_until(lambda: only(town, "judge", "alive", "elsewhere"), 10)
+
+
+async def test_a_pid_that_is_there_is_not_gone_and_one_that_ended_is() -> None:
+    """Also when nobody has asked how it ended, and when its pid was given anew."""
+    child = await asyncio.create_subprocess_exec("sleep", "60")
+    birth = born(child.pid)
+    assert not gone(child.pid, birth)
+    assert gone(child.pid, birth + 1)
+    os.kill(child.pid, signal.SIGKILL)
+    await wait_until(lambda: gone(child.pid, birth))
+    await child.wait()
+    assert gone(child.pid, birth)
+
+
+def test_a_proc_that_hides_others_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_stat", lambda _pid: ("", machine.UNKNOWN))
+
+    assert not gone(os.getpid(), 1)
+    assert gone(2**22 + 1, 1)
+
+
+async def test_a_name_without_a_lease_is_struck_off_when_its_heart_is_silent(
+    town: OwnersTown,
+) -> None:
+    """It gave its lease up, or was fenced, and was killed before it took its name away."""
+    await town.redis.sadd("whatsapp:processes", "ghost")
+    await town.resident("other")
+
+    await wait_until(lambda: is_struck_off(town, "ghost"), 10)
+
+    assert await town.redis.sismember("whatsapp:processes", "other")
+
+
+async def is_struck_off(town: OwnersTown, name: str) -> bool:
+    return not await town.redis.sismember("whatsapp:processes", name)
+
+
+async def test_a_lease_is_had_also_when_the_answer_to_the_first_time_was_lost(
+    town: OwnersTown,
+) -> None:
+    for _ in range(2):
+        await town.registry.register("one", "somewhere", 1, 1)
+    assert await only(town, "one")
 
 
 async def test_one_that_alone_cannot_reach_postgres_steps_down(
