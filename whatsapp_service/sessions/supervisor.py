@@ -124,11 +124,12 @@ class Supervisor:
         except StoreUnavailableError:
             _log.warning("session_not_released")
 
-    def keep_only(self, owned: set[Tenure], known_before: set[SessionId]) -> None:
+    def keep_only(self, owned: set[Tenure], known_before: set[Tenure]) -> None:
         """Drop what turned out to belong to others, of what was here when it was asked."""
-        for session_id in known_before - self._leaving.keys():
-            session = self._sessions.get(session_id)
-            if session is not None and session.tenure not in owned:
+        for tenure in known_before - owned:
+            session = self._sessions.get(tenure.session_id)
+            leaving = tenure.session_id in self._leaving
+            if session is not None and session.tenure == tenure and not leaving:
                 session.post(session.give_in)
 
     async def stop(self) -> None:

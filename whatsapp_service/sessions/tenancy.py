@@ -44,6 +44,7 @@ class Tenancy:
         self._orphans = orphans
         self._slots = asyncio.Semaphore(restore_concurrency)
         self._restoring = supervisor.restoring
+        self._leaving = False
 
     async def run(self) -> None:
         """At the start whatever a life before left is put right, as after any other death."""
@@ -58,7 +59,8 @@ class Tenancy:
                     _log.warning("sessions_not_looked_after")
 
     async def leave(self, timeout_s: float) -> None:
-        """Before the end: hand everything over, if there is anybody to take it."""
+        """Before the end: hand everything over, if there is anybody to take it; take no more."""
+        self._leaving = True
         try:
             async with asyncio.timeout(timeout_s):
                 await self._registry.set_draining(self._lease.process_id)
@@ -70,6 +72,8 @@ class Tenancy:
             _log.warning("hand_over_cut_short", left=len(self._supervisor))
 
     async def _act(self, peers: Peers, opening: asyncio.TaskGroup) -> None:
+        if self._leaving:
+            return
         await self._reconcile(peers)
         if peers.me.draining:
             await self._handover.all()
@@ -81,8 +85,9 @@ class Tenancy:
 
     async def _reconcile(self, peers: Peers) -> None:
         """Rows that are ours and sessions that are here must be the same."""
-        here = {session.session_id for session in self._supervisor}
-        if len(here) == peers.me.sessions:
+        here = {session.tenure for session in self._supervisor}
+        epochs = sum(tenure.epoch for tenure in here)
+        if (len(here), epochs) == (peers.me.sessions, peers.me.epochs):
             return
         owned = await self._registry.owned(self._lease.process_id)
         self._supervisor.keep_only(set(owned), here)
@@ -98,14 +103,23 @@ class Tenancy:
         try:
             while wanted and (claimed := await self._claim(min(wanted, BATCH))):
                 for tenure in claimed:
-                    await self._slots.acquire()
-                    wanted -= 1
-                    opening.create_task(self._settle(tenure), name=f"open {tenure.session_id}")
+                    if await self._slot():
+                        wanted -= 1
+                        opening.create_task(self._settle(tenure), name=f"open {tenure.session_id}")
+                    else:
+                        await self._registry.release(tenure)
         finally:
             self._restoring.expect_fewer(wanted)
 
     async def _claim(self, limit: int) -> list[Tenure]:
-        return await self._registry.claim(self._lease.process_id, limit)
+        return [] if self._leaving else await self._registry.claim(self._lease.process_id, limit)
+
+    async def _slot(self) -> bool:
+        """A place among those that are being opened; False when none is opened any more."""
+        await self._slots.acquire()
+        if self._leaving:
+            self._slots.release()
+        return not self._leaving
 
     async def _settle(self, tenure: Tenure) -> None:
         connected = False

@@ -9,6 +9,7 @@ WHERE process_id = %(process_id)s;
 
 -- name: all_processes
 SELECT p.process_id, p.machine, p.pid, p.born, p.draining, count(s.session_id) AS sessions,
+    coalesce(sum(s.epoch), 0)::bigint AS epochs,
     extract(epoch FROM clock_timestamp() - p.renewed_at)::float8 AS silent_s
 FROM whatsapp_processes p LEFT JOIN whatsapp_sessions s ON s.owner = p.process_id
 GROUP BY p.process_id

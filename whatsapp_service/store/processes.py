@@ -14,7 +14,10 @@ _SQL: Final = load_queries(Path(__file__).with_name("owners.sql"))
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A lease. ``silent_s``: since its last renewal, by the database's clock."""
+    """A lease. ``silent_s``: since its last renewal, by the database's clock.
+
+    ``epochs``: the sum over its sessions, which tells one set of tenures from another.
+    """
 
     process_id: str
     machine: str
@@ -23,6 +26,7 @@ class Process:
     draining: bool
     sessions: int
     silent_s: float
+    epochs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Town:
 async def register(
     connection: Connection, process_id: str, machine: str, pid: int, born: int
 ) -> None:
+    """Again, too: the answer to the first time may have been lost."""
     await connection.execute(
         _SQL["register_process"],
         {"process_id": process_id, "machine": machine, "pid": pid, "born": born},

@@ -8,6 +8,7 @@ import pytest
 
 from shared.bus.commands import CommandSender, MovedError
 from shared.bus.snapshots import Snapshots
+from shared.company_id import SessionId
 from shared.messages.commands import RequestQr, Thaw
 from tests.support.owners_town import OwnersTown, Resident, owners_town
 from tests.support.scripted_lines import ScriptedClient, ScriptedGateway
@@ -15,15 +16,20 @@ from tests.support.session_stage import JID, SALON, Stage, command
 from tests.support.waiting import wait_until
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.linked_client import Deliver, LinkedClient
+from whatsapp_service.owners import lease
 from whatsapp_service.proxy_url import ProxyUrl
 from whatsapp_service.sessions import handover
 from whatsapp_service.sessions.handover import Handover
+from whatsapp_service.sessions.orphans import Orphans
 from whatsapp_service.sessions.scouts import Scouts
 from whatsapp_service.sessions.session import Services, Session
 from whatsapp_service.sessions.supervisor import Supervisor
+from whatsapp_service.sessions.tenancy import Tenancy
 from whatsapp_service.store.directory import Directory
 from whatsapp_service.store.sessions import Tenure
 
+OTHER_SALON: Final = SessionId("company_1002")
+AT_ONCE: Final = 1
 PHONE: Final = "79990000001"
 
 
@@ -65,6 +71,7 @@ class Place:
 
     def __init__(self, town: OwnersTown, resident: Resident) -> None:
         self.town = town
+        self.lease = resident.lease
         self.stage = Stage()
         self.lines = Lines()
         self.supervisor = Supervisor(self._services(), town.registry, resident.lease)
@@ -101,6 +108,17 @@ class Place:
         session = self.supervisor.open(await self.linked())
         await wait_until(lambda: session.connected)
         return session
+
+    def tenancy(self, at_once: int) -> Tenancy:
+        snapshots, sender = Snapshots(self.town.redis), CommandSender(self.town.redis)
+        half_links = self.stage.services.half_links
+        mine, registry = self.lease, self.town.registry
+        orphans = Orphans(mine, registry, self.supervisor, snapshots, half_links, sender)
+        return Tenancy(mine, registry, self.supervisor, self.handover, orphans, at_once)
+
+    async def owns_only_what_is_open(self) -> bool:
+        owned = await self.town.registry.owned("one")
+        return set(owned) <= {session.tenure for session in self.supervisor}
 
     async def owner(self) -> str | None:
         owners = [await self.town.registry.owned(name) for name in ("one", "other")]
@@ -191,3 +209,44 @@ async def test_a_command_does_not_reach_a_session_that_is_being_let_go(place: Pl
     with pytest.raises(MovedError):
         await place.supervisor.handle(asked)
     assert place.stage.attempts == 0
+
+
+async def test_a_session_that_is_here_does_not_hide_one_that_is_missing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many rows as sessions, and not the same: one was moved away, another was given to us."""
+    monkeypatch.setattr(lease, "RENEW_EVERY_S", 0.05)
+    tenure = await place.town.registry.take(SALON, "one")
+    assert tenure is not None
+    place.supervisor.open(tenure)
+    assert await place.town.registry.hand_over(tenure, "other")
+    given = await place.town.registry.take(OTHER_SALON, "one")
+    assert given is not None
+    for _ in range(2):
+        await place.lease.next_look()
+
+    running = asyncio.create_task(place.tenancy(AT_ONCE).run())
+    try:
+        await wait_until(lambda: [it.tenure for it in place.supervisor] == [given], 10)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_one_that_leaves_in_the_middle_of_taking_takes_no_more(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has taken and not opened is free again at once; the one that is just opened stays."""
+    monkeypatch.setattr(lease, "RENEW_EVERY_S", 0.05)
+    await place.town.link(*(SessionId(f"company_{number}") for number in range(2001, 2061)))
+    tenancy = place.tenancy(AT_ONCE)
+    running = asyncio.create_task(tenancy.run())
+    try:
+        await wait_until(lambda: len(place.supervisor) > 2, 10)
+        await tenancy.leave(10)
+        await wait_until(place.owns_only_what_is_open, 10)
+        await place.lease.next_look()
+        assert len(await place.town.registry.owned("one")) <= AT_ONCE
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
