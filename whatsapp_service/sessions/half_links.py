@@ -40,6 +40,10 @@ class HalfLinks:
         """The device that came of an attempt and that no salon has yet."""
         return (await self._unowned()).get(identity)
 
+    async def leave_behind(self, identity: bytes) -> None:
+        """Nobody is at work on that attempt any more, though its process lives."""
+        await self._directory.leave_attempt(identity)
+
     async def claim_left_behind(self) -> list[SessionId]:
         """Give the devices of attempts that nobody is at work on to their salons; which got one.
 

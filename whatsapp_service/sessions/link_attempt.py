@@ -180,6 +180,14 @@ class LinkAttempt:
         """
         return await self._half_links.device_of(self._identity) if self._identity else None
 
+    async def leave_behind(self) -> None:
+        """What the phone accepted, or accepts in this instant, is found by whoever looks next.
+
+        Raises StoreUnavailableError.
+        """
+        if self._identity:
+            await self._half_links.leave_behind(self._identity)
+
     async def _claim(self) -> bool:
         """The news is as if the linker had said so."""
         device = await self.device()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -136,12 +137,16 @@ class LinkDesk:
 
     async def drop(self) -> None:
         """End the attempt without a word: the session and who waits are somebody else's now."""
-        task, self._task, self._attempt = self._task, None, None
+        task, self._task = self._task, None
+        attempt, self._attempt = self._attempt, None
         self._codes.take_pending()
         self._codes.clear()
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        if attempt is not None:
+            with contextlib.suppress(StoreUnavailableError):
+                await attempt.leave_behind()
 
     async def _device_of(self, attempt: LinkAttempt) -> DeviceJid | None:
         """Of an attempt that was cut off. The next start looks again, should Postgres be away."""

@@ -69,6 +69,9 @@ class Directory:
     async def attempts_left_behind(self, over_s: float) -> list[RecordedAttempt]:
         return await self._ask(lambda it: link_attempts.left_behind(it, over_s))
 
+    async def leave_attempt(self, identity: bytes) -> None:
+        await self._ask(lambda it: link_attempts.leave(it, identity))
+
     async def erase_attempts(self, identities: list[bytes]) -> None:
         await self._ask(lambda it: link_attempts.erase(it, identities))
 

@@ -40,9 +40,14 @@ async def record(
 
 
 async def left_behind(connection: Connection, over_s: float) -> list[RecordedAttempt]:
-    """Of processes that are dead, or as old as ``over_s``; the oldest first."""
+    """Left, of processes that are dead, or as old as ``over_s``; the oldest first."""
     cursor = await connection.execute(_SQL["attempts_left_behind"], {"over_s": over_s})
     return [RecordedAttempt(**row) for row in await cursor.fetchall()]
+
+
+async def leave(connection: Connection, identity: bytes) -> None:
+    """Its process is not at work on it any more."""
+    await connection.execute(_SQL["leave_attempt"], {"identity": identity})
 
 
 async def erase(connection: Connection, identities: list[bytes]) -> None:

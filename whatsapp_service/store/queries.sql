@@ -69,6 +69,9 @@ WHERE started_at <= now() - make_interval(secs => %(over_s)s)
     )
 ORDER BY started_at;
 
+-- name: leave_attempt
+UPDATE whatsapp_link_attempts SET process_id = NULL WHERE identity = %(identity)s;
+
 -- name: erase_attempts
 DELETE FROM whatsapp_link_attempts WHERE identity = ANY(%(identities)s);
 

@@ -10,16 +10,22 @@ from shared.bus.commands import CommandSender, MovedError
 from shared.bus.snapshots import Snapshots
 from shared.company_id import SessionId
 from shared.messages.commands import RequestQr, Thaw
+from shared.messages.status import SessionStatus
 from tests.support.owners_town import OwnersTown, Resident, owners_town
 from tests.support.scripted_lines import ScriptedClient, ScriptedGateway
+from tests.support.scripted_linkers import IDENTITY, QR, ScriptedLinker
 from tests.support.session_stage import JID, SALON, Stage, command
 from tests.support.waiting import wait_until
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.linked_client import Deliver, LinkedClient
+from whatsapp_service.gateway.linker_protocol import Paired
 from whatsapp_service.owners import lease
 from whatsapp_service.proxy_url import ProxyUrl
 from whatsapp_service.sessions import handover
+from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.handover import Handover
+from whatsapp_service.sessions.linker import Linker
+from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.orphans import Orphans
 from whatsapp_service.sessions.scouts import Scouts
 from whatsapp_service.sessions.session import Services, Session
@@ -74,6 +80,7 @@ class Place:
         self.lease = resident.lease
         self.stage = Stage()
         self.lines = Lines()
+        self.linker = ScriptedLinker()
         self.supervisor = Supervisor(self._services(), town.registry, resident.lease)
         self.handover = Handover(
             resident.lease,
@@ -86,17 +93,21 @@ class Place:
 
     def _services(self) -> Services:
         drawn = self.stage.services
+        directory = WithCredentials(self.town.database, self.town.database)
         return Services(
-            pool=drawn.pool,
+            pool=LinkerPool(capacity=1, spares=0, queue_limit=0, start=self._start_linker),
             gateway=self.lines,
-            directory=WithCredentials(self.town.database, self.town.database),
-            half_links=drawn.half_links,
+            directory=directory,
+            half_links=HalfLinks(directory, "one"),
             routes=drawn.routes,
             publisher=drawn.publisher,
             scouts=Scouts(),
             device_name=drawn.device_name,
             patience=drawn.patience,
         )
+
+    async def _start_linker(self) -> Linker:
+        return self.linker
 
     async def linked(self) -> Tenure:
         tenure = await self.town.registry.take(SALON, "one")
@@ -208,7 +219,7 @@ async def test_a_command_does_not_reach_a_session_that_is_being_let_go(place: Pl
 
     with pytest.raises(MovedError):
         await place.supervisor.handle(asked)
-    assert place.stage.attempts == 0
+    assert not place.linker.told
 
 
 async def test_a_session_that_is_here_does_not_hide_one_that_is_missing(
@@ -250,3 +261,24 @@ async def test_one_that_leaves_in_the_middle_of_taking_takes_no_more(
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_phone_that_accepts_one_who_was_overtaken_is_found_at_the_next_look(
+    place: Place,
+) -> None:
+    """Its process lives, so the attempt would not be looked at before it is ten minutes old."""
+    tenure = await place.town.registry.take(SALON, "one")
+    assert tenure is not None
+    session = place.supervisor.open(tenure)
+    await session.submit(command(RequestQr))
+    await wait_until(lambda: place.linker.told)
+    place.linker.report(QR)
+    await wait_until(lambda: session.state.status is SessionStatus.QR)
+    assert await place.town.directory.attempts_left_behind(600) == []
+    assert await place.town.registry.hand_over(tenure, "other")
+
+    place.linker.report(Paired(jid=JID))
+
+    await wait_until(session.ended.is_set)
+    [left] = await place.town.directory.attempts_left_behind(600)
+    assert left.identity == IDENTITY

@@ -1,7 +1,6 @@
 """One attempt, with linkers that do as the test says."""
 
 import asyncio
-from base64 import b64encode
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,16 +9,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from shared.company_id import SessionId
 from shared.messages.status import Reason
 from shared.phone import PhoneNumber
+from tests.support.scripted_linkers import IDENTITY, KEY, QR, ScriptedLinker
 from tests.support.waiting import wait_until
 from whatsapp_service.gateway.linker_protocol import (
     AskCode,
     CodeGiven,
     Ended,
     Linked,
-    Order,
     Paired,
-    QrText,
-    Report,
     Start,
 )
 from whatsapp_service.sessions import link_attempt
@@ -41,12 +38,6 @@ from whatsapp_service.store.link_attempts import RecordedAttempt, StoredKey
 PHONE, OTHER_PHONE = PhoneNumber("79990000001"), PhoneNumber("79990000002")
 JID = "79990000001:1@s.whatsapp.net"
 SALON = SessionId("company_1001")
-KEY = X25519PrivateKey.generate()
-IDENTITY = KEY.public_key().public_bytes_raw()
-QR = QrText(
-    text=f"https://wa.me/settings/linked_devices#2@qr,bm9pc2U=,{b64encode(IDENTITY).decode()},YQ==,1",
-    lifetime_s=60,
-)
 
 
 class Rows(Directory):
@@ -70,34 +61,6 @@ class Rows(Directory):
 
     async def stored_keys(self) -> list[StoredKey]:
         return self.keys
-
-
-class ScriptedLinker(Linker):
-    def __init__(self) -> None:
-        self.told: list[Order] = []
-        self.ended = False
-        self._reports: asyncio.Queue[Report | None] = asyncio.Queue()
-
-    @property
-    def alive(self) -> bool:
-        return not self.ended
-
-    def report(self, *reports: Report) -> None:
-        for report in reports:
-            self._reports.put_nowait(report)
-
-    def tell(self, order: Order) -> None:
-        self.told.append(order)
-
-    async def reports(self) -> AsyncIterator[Report]:
-        while (report := await self._reports.get()) is not None:
-            yield report
-
-    def interrupt(self) -> None:
-        self._reports.put_nowait(None)
-
-    async def end(self) -> None:
-        self.ended = True
 
 
 class Trial:
