@@ -9,8 +9,10 @@ import argparse
 import asyncio
 import logging
 import random
+import shutil
 import sys
 import time
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -30,7 +32,14 @@ CALM_S: Final = 180.0
 """A ban lasts a minute, a QR that nobody scans almost three."""
 START_S: Final = 60.0
 OVERTIME_S: Final = 600.0
-ENVIRONMENT: Final = {"SESSION_SWEEP_S": "1", "LINKER_SPARES": "1"}
+ENVIRONMENT: Final = {
+    "SESSION_SWEEP_S": "1",
+    "RECONNECT_FIRST_S": "0.5",
+    "RECONNECT_SLOW_S": "10",
+    "CONNECTION_STABLE_S": "3",
+}
+"""Patience is compressed as the day is."""
+STORE_IDLE_S: Final = 10
 
 
 class SoakFailedError(Exception):
@@ -39,7 +48,8 @@ class SoakFailedError(Exception):
 
 async def run(report: Report, ground: Ground, minutes: float, seed: int) -> bool:
     samples: list[Sample] = []
-    async with open_fleet(ground, **ENVIRONMENT) as fleet:
+    store = {"WHATSAPP_STORE_URL": ground.store_url(STORE_IDLE_S)}
+    async with open_fleet(ground, **ENVIRONMENT, **store) as fleet:
         await fleet.start_evenly(*NAMES, timeout_s=START_S)
         life = Life(fleet, random.Random(seed))  # noqa: S311 - chance, not secrecy
         try:
@@ -107,6 +117,7 @@ def _note(report: Report, life: Life, samples: list[Sample]) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
     parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--logs", type=Path, help="keep the processes' logs in this folder")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
@@ -115,6 +126,9 @@ def main() -> int:
     say(command)
     with open_ground(SALONS) as ground:
         healthy = asyncio.run(run(report, ground, arguments.minutes, arguments.seed))
+        if arguments.logs:
+            for log in ground.folder.glob("*.log"):
+                shutil.copy(log, arguments.logs)
     report.facts.insert(0, "Nothing has grown.\n" if healthy else "**Not all is well.**\n")
     for path in report.keep("soak"):
         say(f"kept in {path}")

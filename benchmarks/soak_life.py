@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+import httpx2
+
 from sandbox.whatsapp_network.control_client import ControlError
 from sandbox.whatsapp_network.faults import FaultKind
 from shared.bus.connection import BusError
@@ -35,7 +37,7 @@ CHURNED: Final = ("b", "c")
 
 Mischief = Callable[[], Awaitable[None]]
 
-_TROUBLE: Final = (TimeoutError, ControlError, BusError, AppError)
+_TROUBLE: Final = (TimeoutError, ControlError, BusError, AppError, httpx2.HTTPError)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """A process that starts opens every linked salon; one that cannot be opened is told apart."""
 
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -128,3 +129,27 @@ def _events(fleet: Fleet, name: str) -> list[dict[str, object]]:
         for event in fleet.members["a"].process.log_events()
         if event["event"] == name
     ]
+
+
+async def test_quiet_salons_hold_no_connection_to_postgres(fleet: Fleet) -> None:
+    fleet.environment["WHATSAPP_STORE_URL"] = fleet.ground.store_url(idle_s=1)
+    await fleet.start("a")
+    await fleet.all_connected(BACK_S)
+    held = partial(_connections_of_the_library, fleet)
+    await wait_until(lambda: held() == 0, BACK_S, "the library's connections are ended")
+    async with recording(fleet) as recorder:
+        assert await fleet.phones.drop() == len(fleet.ground.salons)
+        await fleet.all_connected(BACK_S)
+        assert await recorder.lost() == len(fleet.ground.salons)
+    await wait_until(lambda: held() == 0, BACK_S, "they are ended again")
+
+
+def _connections_of_the_library(fleet: Fleet) -> int:
+    """It gives itself no name, as we do."""
+    with psycopg.connect(fleet.ground.database_url, application_name="test") as database:
+        row = database.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = ''"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
