@@ -7,7 +7,7 @@ VENV_PYTHON = .venv/bin/python
 JOBS ?= $(shell cores=$$(nproc); echo $$((cores < 5 ? cores + 1 : 6)))
 
 .DEFAULT_GOAL = help
-.PHONY: help run migrate reset-data install install-dev page chromium nginx pgbouncer test bench trials \
+.PHONY: help run migrate reset-data install install-dev page chromium nginx pgbouncer test bench trials soak \
 	check format lock clean
 
 help:  ## show this
@@ -45,11 +45,14 @@ pgbouncer:  ## a PgBouncer for the tests of deploy/pgbouncer.ini: the machine's,
 test: install-dev page chromium nginx pgbouncer  ## every test; TESTS=tests/unit chooses some
 	$(VENV_PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
-bench: install-dev page chromium  ## every figure beside its limit or peer, in one run; about 7 minutes
+bench: install-dev page chromium  ## every figure beside its limit or peer, in one run; about 20 minutes
 	$(VENV_PYTHON) -m benchmarks
 
 trials: install-dev page  ## long runs that must leave nothing behind; ATTEMPTS=500
 	$(VENV_PYTHON) -m benchmarks.trials --attempts $(or $(ATTEMPTS),500)
+
+soak: install-dev  ## a day of salons' lives in MINUTES=20, after which nothing has grown
+	$(VENV_PYTHON) -m benchmarks.soak --minutes $(or $(MINUTES),20)
 
 check: install-dev page  ## what CI checks besides the tests
 	$(VENV_PYTHON) -m ruff check .

@@ -81,7 +81,7 @@ class Ground:
 
     def store_url(self, idle_s: int) -> str:
         """For the library, whose connections Postgres ends when they were idle for so long."""
-        return f"{self.database_url}?idle_session_timeout={idle_s * 1000}"
+        return f"{self.database_url}&idle_session_timeout={idle_s * 1000}"
 
     @property
     def redis_url(self) -> str:
