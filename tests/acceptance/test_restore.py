@@ -104,10 +104,9 @@ def _break_some(fleet: Fleet) -> dict[SessionId, tuple[SessionStatus, Reason]]:
             " last_connected_at = NULL WHERE session_id = %s",
             [sparse.session_id],
         )
-    missing = (SessionStatus.LOGGED_OUT, Reason.CREDENTIALS_MISSING)
     return {
-        no_jid.session_id: missing,
-        unknown_jid.session_id: missing,
+        no_jid.session_id: (SessionStatus.LOGGED_OUT, Reason.CREDENTIALS_BROKEN),
+        unknown_jid.session_id: (SessionStatus.LOGGED_OUT, Reason.CREDENTIALS_MISSING),
         other_key.session_id: (SessionStatus.LOGGED_OUT, Reason.LOGGED_OUT),
     }
 
