@@ -5,6 +5,7 @@ an entry of a process' own stream is deleted when it is done, so whatever is lef
 back to the common stream when its process has ended.
 """
 
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ SEEN: Final = 500
 BURIED_LENGTH: Final = 4_096
 REMEMBER_DONE_S: Final = 600
 OWN_STREAM_S: Final = 3_600
-"""An own stream that nobody writes to ends: its process may have died with nobody else there."""
+"""An own stream whose process is gone ends by itself, should nobody else be there."""
 
 _CLAIM: Final = """
 local holder = redis.call('GET', KEYS[1])
@@ -60,6 +61,7 @@ class CommandStreams:
         self._redis = redis
         self._consumer = consumer
         self._own = keys.commands_of(consumer)
+        self._kept_at = 0.0
         self._takeover = Takeover(redis, consumer)
         self._giving_back = GivingBack(redis)
         self._seen: deque[tuple[str, str]] = deque(maxlen=SEEN)
@@ -74,10 +76,12 @@ class CommandStreams:
             except ResponseError as error:
                 if "BUSYGROUP" not in str(error):
                     raise
-        await self._redis.expire(self._own, OWN_STREAM_S)
+        await self._keep_own()
 
     async def read(self) -> list[Taken]:
         """What the dead left behind, what nobody has finished, what is new; waits 2 s for it."""
+        if time.monotonic() - self._kept_at > OWN_STREAM_S / 4:
+            await self._keep_own()
         taken = [
             *(Taken(keys.COMMANDS, *entry) for entry in await self._takeover.claim()),
             *await self._read_abandoned(),
@@ -86,6 +90,10 @@ class CommandStreams:
         ]
         self._seen.extend(each.place for each in taken)
         return taken
+
+    async def _keep_own(self) -> None:
+        await self._redis.expire(self._own, OWN_STREAM_S)
+        self._kept_at = time.monotonic()
 
     async def give_back(self) -> None:
         """At the end: what was forwarded to us and is not done is for somebody else."""

@@ -81,6 +81,7 @@ class CommandConsumer:
         self._free = asyncio.Semaphore(MAX_CONCURRENT)
         self._at_work: set[tuple[str, str]] = set()
         self._in_hand: set[str] = set()
+        self.reading = asyncio.Event()
 
     async def run(self) -> None:
         """Until cancelled: then nothing new is read, and commands in hand stay for another try."""
@@ -88,6 +89,7 @@ class CommandConsumer:
             while True:
                 try:
                     await self._streams.prepare()
+                    self.reading.set()
                     while True:
                         raise_if_cancelled()
                         await self._read_into(tasks)

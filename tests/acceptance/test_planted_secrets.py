@@ -34,6 +34,7 @@ from tests.support.page import Page, open_page
 from tests.support.planted import Planted
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import wait_until
+from whatsapp_service.owners.guard import EXIT_CODE
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -139,7 +140,8 @@ async def test_no_output_holds_anything_secret(system: System) -> None:
     await provoke_failures(system, token)
     written = await system.written()
     assert system.api.terminate() == 0
-    assert system.whatsapp.process.terminate() == 0
+    # Reached by neither Redis nor Postgres for 12 s, it ends by itself.
+    assert system.whatsapp.process.terminate() in {0, EXIT_CODE}
     written += system.api.log + system.whatsapp.process.log
 
     for event in ("session_changed", "page_failed", "socket_token_in_query", "proxy_unusable"):

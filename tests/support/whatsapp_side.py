@@ -57,6 +57,7 @@ class WhatsAppSide:
     async def ready(self) -> None:
         await self._heart.beating.wait()
         await self._responder.listener.subscribed.wait()
+        await self._consumer.reading.wait()
 
     async def status(
         self,

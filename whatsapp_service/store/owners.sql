@@ -42,7 +42,10 @@ WITH chosen AS (
     SELECT p.process_id
     FROM whatsapp_processes p LEFT JOIN whatsapp_sessions s ON s.owner = p.process_id
     WHERE p.process_id <> ALL(%(suspects)s::text[]) AND NOT p.draining
-        AND p.renewed_at > clock_timestamp() - make_interval(secs => %(lease_s)s)
+        AND (
+            p.process_id = %(taker)s
+            OR p.renewed_at > clock_timestamp() - make_interval(secs => %(lease_s)s)
+        )
     GROUP BY p.process_id
     ORDER BY count(s.session_id), p.process_id = %(taker)s DESC, p.process_id
     LIMIT 1

@@ -92,7 +92,8 @@ async def place(
     """The session's owner; of a session without one the least loaded process becomes it.
 
     A suspect gives no sign of life, but is not known to be dead: it keeps what is linked, and
-    nothing else. None when no process takes sessions: all are draining.
+    nothing else. The taker lives, however old its lease is: Postgres may have been away. None when
+    no process takes sessions: all are draining.
     """
     asked = {
         "session_id": session_id,

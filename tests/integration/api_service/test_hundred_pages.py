@@ -100,8 +100,9 @@ MAY_LAST_A_WHILE: Final = (
     keys.breaker(""),
     keys.command_done("").removesuffix(":done"),
     keys.process_heartbeat("").removesuffix(":"),
+    keys.commands_of(""),
 )
-"""Limits, the breaker, the memory of what was done and heartbeats end by themselves."""
+"""Limits, the breaker, the memory of what was done, heartbeats, own streams end by themselves."""
 
 VISITS: Final[tuple[Visit, ...]] = (
     politely,

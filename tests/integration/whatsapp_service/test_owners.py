@@ -148,7 +148,15 @@ async def test_a_process_that_does_not_renew_gets_nothing_new(town: OwnersTown) 
         "UPDATE whatsapp_processes SET renewed_at = now() - interval '20 s'"
         " WHERE process_id = 'one'"
     )
-    assert {(await place(town, salon, "one")).owner for salon in SALONS} == {"other"}
+    assert {(await place(town, salon, "other")).owner for salon in SALONS} == {"other"}
+
+
+async def test_right_after_postgres_was_away_whoever_asks_gets_it_itself(
+    town: OwnersTown,
+) -> None:
+    """Nobody has renewed a lease yet."""
+    await town.run("UPDATE whatsapp_processes SET renewed_at = now() - interval '1 minute'")
+    assert (await place(town, SALON, "one")).owner == "one"
 
 
 async def test_attempts_of_the_dead_and_of_long_ago_are_left_behind(town: OwnersTown) -> None:
