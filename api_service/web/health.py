@@ -120,9 +120,7 @@ class HealthRoutes:
         except NobodyAnsweredError as error:
             fault = f"no pong within {timeout_ms} ms"
             return _unhealthy("pubsub", "timeout", fault, started, silent=list(error.silent))
-        except TimeoutError:
-            return _unhealthy("pubsub", "error", "not subscribed to Redis", started)
-        except (BusError, OSError):
+        except (BusError, OSError, TimeoutError):
             return _unhealthy("pubsub", "error", "Redis is not reachable", started)
         return json_answer(
             {

@@ -144,7 +144,11 @@ async def test_a_salon_that_hangs_in_a_silent_proxy_is_moved_to_another(
 
     await whatsapp.bus.event(Connected, SALON, after=seen)
     await assert_all_went_through(whatsapp, proxy, own_proxy)
-    assert (await whatsapp.health(SALON))["connected"] is True
+
+    async def shown_as_connected() -> bool:
+        return (await whatsapp.health(SALON))["connected"] is True
+
+    await wait_until(shown_as_connected)
 
 
 async def test_a_salon_has_its_own_way_which_outlives_a_restart(

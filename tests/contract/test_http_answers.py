@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from api_service.core import marketplace_state
 from api_service.settings import ApiSettings
 from shared.company_id import SalonId, session_id_of
 from shared.messages.commands import Command
@@ -62,6 +63,13 @@ HEADERS = (
 @pytest.fixture
 def settings(database_url: str, redis_url: str) -> ApiSettings:
     return api_settings(database_url, redis_url, qr_deadline_s=0.3)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a busy machine answers slowly is no other answer."""
+    monkeypatch.setattr(marketplace_state, "SLOW_DATABASE_MS", 60_000)
+    monkeypatch.setattr(marketplace_state, "SLOW_REDIS_MS", 60_000)
 
 
 def as_golden(answer: httpx2.Response) -> dict[str, Any]:

@@ -89,7 +89,7 @@ async def running_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
     server = Server(uvicorn_config(application, settings))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     url = f"http://127.0.0.1:{_port_of(listener)}"
-    await wait_until(lambda: server.started or serving.done(), what="the API serves")
+    await wait_until(lambda: server.started or serving.done(), 20, "the API serves")
     try:
         hooks = {"response": [_checked_by(documented(application))]}
         async with httpx2.AsyncClient(base_url=url, timeout=30, event_hooks=hooks) as http:
@@ -97,7 +97,7 @@ async def running_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
     finally:
         await application.release_sockets()
         server.should_exit = True
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, 30)
 
 
 def documented(application: Application) -> Documented:

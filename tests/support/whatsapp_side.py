@@ -185,7 +185,7 @@ async def whatsapp_side(redis_url: str) -> AsyncIterator[WhatsAppSide]:
     side = WhatsAppSide(redis)
     running = asyncio.create_task(side.run())
     try:
-        await asyncio.wait_for(side.ready(), 5)
+        await asyncio.wait_for(side.ready(), 20)
         yield side
     finally:
         running.cancel()
