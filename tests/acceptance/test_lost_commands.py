@@ -12,9 +12,11 @@ from shared.bus.connection import connect_redis
 from tests.acceptance.conftest import WhatsApp
 from tests.support.api_process import ApiProcess
 from tests.support.linking_steps import Owner, owners_of
-from tests.support.own_redis import OwnRedis, running_own_redis
+from tests.support.own_redis import OwnRedis, own_redis, redis_url
 from tests.support.processes import Starter
 from tests.support.waiting import wait_until
+
+__all__ = ["own_redis", "redis_url"]
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -22,17 +24,6 @@ DEADLINES_S = {"QR_DEADLINE_S": "5", "CODE_DEADLINE_S": "7"}
 UNLINK_S = 18.0
 PATIENCE_S = 3.0
 """How much later than its deadline a page may be told."""
-
-
-@pytest.fixture
-async def own_redis() -> AsyncIterator[OwnRedis]:
-    async with running_own_redis() as own_redis:
-        yield own_redis
-
-
-@pytest.fixture
-def redis_url(own_redis: OwnRedis) -> str:
-    return own_redis.setup.url()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Redis killed under both processes, with and without its data."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import httpx2
@@ -13,25 +13,16 @@ from tests.acceptance.conftest import WhatsApp
 from tests.support.api import HEALTH_TOKEN, JWT_SECRET, PARTNER_TOKEN
 from tests.support.api_process import ApiProcess
 from tests.support.linking_steps import Owner, owners_of
-from tests.support.own_redis import OwnRedis, running_own_redis
+from tests.support.own_redis import OwnRedis, own_redis, redis_url
 from tests.support.processes import Starter
 from tests.support.waiting import wait_until
+
+__all__ = ["own_redis", "redis_url"]
 
 pytestmark = pytest.mark.timeout(240)
 
 HEALTHY_S = 5.0
 DETAILS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}
-
-
-@pytest.fixture
-async def own_redis() -> AsyncIterator[OwnRedis]:
-    async with running_own_redis() as own_redis:
-        yield own_redis
-
-
-@pytest.fixture
-def redis_url(own_redis: OwnRedis) -> str:
-    return own_redis.setup.url()
 
 
 @pytest.fixture

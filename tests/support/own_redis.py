@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import pytest
 
 from sandbox.services.ports import free_port
 from sandbox.services.valkey import ValkeySetup
@@ -59,3 +60,15 @@ async def running_own_redis() -> AsyncIterator[OwnRedis]:
             yield OwnRedis(setup, server)
         finally:
             await server.stop()
+
+
+@pytest.fixture
+async def own_redis() -> AsyncIterator[OwnRedis]:
+    async with running_own_redis() as own_redis:
+        yield own_redis
+
+
+@pytest.fixture
+def redis_url(own_redis: OwnRedis) -> str:
+    """In place of the server that tests share."""
+    return own_redis.setup.url()

@@ -53,7 +53,7 @@ class Rows(Directory):
         self.ended: list[str] = []
         self.deleted: list[str] = []
         self.sighted: dict[SessionId, float] = {}
-        self.sightings_written = 0
+        self.sightings_written = self.sightings_asked = 0
 
     async def find_session(self, session_id: SessionId) -> StoredSession | None:
         if self.away:
@@ -98,12 +98,14 @@ class Rows(Directory):
         self.jid = jid
 
     async def keep_sightings(self, seen: Sightings) -> None:
+        self.sightings_asked += 1
         if self.away:
             raise StoreUnavailableError
         self.sightings_written += 1
         self.sighted.update(seen)
 
     async def sightings(self, session_ids: list[SessionId]) -> Sightings:
+        self.sightings_asked += 1
         if self.away:
             raise StoreUnavailableError
         return {each: self.sighted[each] for each in session_ids if each in self.sighted}

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sandbox.whatsapp_network.chat_server import listen
+from sandbox.whatsapp_network.control_client import ControlClient
 from sandbox.whatsapp_network.network import Network
+from sandbox.whatsapp_network.service import Options, Service, run_service
 from sandbox.whatsapp_network.state_file import State
 from tests.support.whatsapp_companion import CompanionClient
 from tests.support.whatsapp_in_process import NUMBER, Clock
@@ -37,3 +39,17 @@ async def port(network: Network) -> AsyncIterator[int]:
 @pytest.fixture
 def companion(port: int) -> CompanionClient:
     return CompanionClient(port)
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    """A whole network with its control API."""
+    async with run_service(Options()) as service:
+        service.network.settings.close_delay_s = 0
+        yield service
+
+
+@pytest.fixture
+async def control(service: Service) -> AsyncIterator[ControlClient]:
+    async with ControlClient(service.control_url) as control:
+        yield control

@@ -1,29 +1,15 @@
 """What the network does to one linked device on demand."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from sandbox.whatsapp_network.control_client import ControlClient, ControlError
 from sandbox.whatsapp_network.faults import FaultKind
-from sandbox.whatsapp_network.service import Options, Service, run_service
+from sandbox.whatsapp_network.service import Service
 from tests.support.whatsapp_companion import CompanionClient
 from tests.support.whatsapp_in_process import NUMBER
-
-
-@pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    async with run_service(Options()) as service:
-        service.network.settings.close_delay_s = 0
-        yield service
-
-
-@pytest.fixture
-async def control(service: Service) -> AsyncIterator[ControlClient]:
-    async with ControlClient(service.control_url) as control:
-        yield control
 
 
 @pytest.fixture

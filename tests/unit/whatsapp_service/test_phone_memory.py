@@ -62,7 +62,7 @@ async def test_a_phone_that_is_busy_is_written_down_now_and_then(linked: Stage) 
 async def test_it_is_kept_when_postgres_is_back(linked: Stage) -> None:
     linked.rows.away = True
     linked.session.line.take(Heard(from_phone=True))
-    await asyncio.sleep(5 * LOOK_S)
+    await wait_until(lambda: linked.rows.sightings_asked >= 2)
     assert linked.rows.sighted == {}
 
     linked.rows.away = False
