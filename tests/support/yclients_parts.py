@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import pytest
+
 from api_service.yclients.access import Access
 from api_service.yclients.client import Yclients
+from api_service.yclients.errors import YclientsError
 
 APPLICATION_ID: Final = 77
 PARTNER_TOKEN: Final = "test-partner-token-0123456789"
 ACCEPT: Final = "application/vnd.yclients.v2+json"
+ACTIVE: Final = {"connection_status": {"status": "active", "created_at": "2026-03-01 10:00:00"}}
 
 
 @dataclass
@@ -89,3 +93,9 @@ async def client_at(url: str, **changes: Any) -> AsyncIterator[Bench]:
         yield Bench(client, budget, breaker)
     finally:
         await client.close()
+
+
+async def end_of(call: Awaitable[object]) -> YclientsError:
+    with pytest.raises(YclientsError) as raised:
+        await call
+    return raised.value
