@@ -1,0 +1,55 @@
+"""Notifications of YClients: sent, carried out, and what a test asks about them."""
+
+from typing import Any
+
+import pytest
+
+from api_service.settings import ApiSettings
+from shared.company_id import SalonId, session_id_of
+from tests.support.api import RunningApi, api_settings
+from tests.support.salon_rows import SalonRows
+from tests.support.waiting import wait_until
+from tests.support.whatsapp_side import WhatsAppSide
+
+SALON = 1001
+SESSION = session_id_of(SalonId(SALON))
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, database_url: str, redis_url: str) -> ApiSettings:
+    """Patient with Postgres on a busy machine, except where it is to hang."""
+    patience_s = getattr(request, "param", 5.0)
+    return api_settings(database_url, redis_url, webhook_patience_s=patience_s)
+
+
+@pytest.fixture
+def salons(database_url: str) -> SalonRows:
+    rows = SalonRows(database_url)
+    rows.add(SALON)
+    return rows
+
+
+@pytest.fixture
+def obedient(whatsapp: WhatsAppSide) -> WhatsAppSide:
+    """Every command is carried out."""
+    whatsapp.reaction = whatsapp.result
+    return whatsapp
+
+
+async def send(api: RunningApi, body: Any) -> dict[str, Any]:
+    answer = await api.http.post("/webhook/yclients", json=body)
+    assert answer.status_code == 200
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def all_done(salons: SalonRows, salon: int = SALON) -> None:
+    await wait_until(
+        lambda: (states := salons.states(salon)) and set(states) <= {"done", "recorded"},
+        15,
+        "every notification is done",
+    )
+
+
+def kinds(whatsapp: WhatsAppSide) -> list[str]:
+    return [command.type for command in whatsapp.commands]
