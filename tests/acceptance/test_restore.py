@@ -137,9 +137,14 @@ async def test_quiet_salons_hold_no_connection_to_postgres(fleet: Fleet) -> None
     held = partial(_connections_of_the_library, fleet)
     await wait_until(lambda: held() == 0, BACK_S, "the library's connections are ended")
     async with recording(fleet) as recorder:
-        assert await fleet.phones.drop() == len(fleet.ground.salons)
+        salons = len(fleet.ground.salons)
+        assert await fleet.phones.drop() == salons
+
+        async def all_back() -> bool:
+            return await recorder.lost() == salons
+
+        await wait_until(all_back, BACK_S, "each has logged in anew")
         await fleet.all_connected(BACK_S)
-        assert await recorder.lost() == len(fleet.ground.salons)
     await wait_until(lambda: held() == 0, BACK_S, "they are ended again")
 
 

@@ -118,8 +118,9 @@ async def world(
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def salon(world: EndingWorld) -> AsyncIterator[Ended]:
-    yield await world.link(next(numbers))
-    await world.recover()
+    salon = await world.link(next(numbers))
+    yield salon
+    await world.recover(salon)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

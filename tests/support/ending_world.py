@@ -47,13 +47,15 @@ class EndingWorld:
         self.process = self.start_process("whatsapp_service", self.environment)
         self.process.wait_healthy(f"{self.whatsapp_url}/health")
 
-    async def recover(self) -> None:
-        """After a test: the world is in order again, except for what its salon has lost."""
+    async def recover(self, salon: "Ended") -> None:
+        """After a test: the world is in order, and its salon counts no more endings."""
         await self.phones.clear_faults()
         self.run("ALTER TABLE IF EXISTS hidden RENAME TO whatsmeow_device")
         self.run("DELETE FROM whatsapp_proxies")
         if self.process.returncode is not None:
             self.start_whatsapp()
+        unlink = await self.bus.unlink(salon.session, uninstalled=True)
+        await self.bus.result(unlink, salon.session)
 
     def run(self, statement: str, *values: object) -> None:
         with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as connection:
