@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Final
 
 import httpx2
@@ -16,48 +14,12 @@ from api_service.yclients.models import ConnectionStatus, PaymentNotice
 from sandbox.yclients.control_client import ControlError, YclientsControl
 from sandbox.yclients.operations import Operation
 from sandbox.yclients.quirks import QuirkKind
-from sandbox.yclients.salon.records import SALON_TIME
-from tests.support.callback_receiver import Receiver, receiving
+from tests.support.callback_receiver import Receiver
 from tests.support.waiting import wait_until
-from tests.support.yclients import APPLICATION_ID, yclients_process
+from tests.support.yclients import APPLICATION_ID
 from tests.support.yclients_parts import PARTNER_TOKEN, client_at
 
 HOOK: Final = "/hook/secret"
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
-def box_url(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with yclients_process(receiver.url, tmp_path_factory.mktemp("box") / "log") as url:
-        yield url
-
-
-@pytest.fixture
-async def box(box_url: str, receiver: Receiver) -> AsyncIterator[YclientsControl]:
-    receiver.got.clear()
-    async with YclientsControl(box_url) as control:
-        await control.reset()
-        yield control
-
-
-@pytest.fixture
-async def client(box_url: str) -> AsyncIterator[Yclients]:
-    async with client_at(box_url) as bench:
-        yield bench.client
-
-
-@pytest.fixture
-async def salon(box: YclientsControl, request: pytest.FixtureRequest) -> int:
-    """A salon of this test's own, waiting for its connection."""
-    salon_id = 1 + abs(hash(request.node.nodeid)) % 1_000_000_000
-    await box.add_salon(salon_id, "Салон «Проба»")
-    await box.connect(salon_id)
-    return salon_id
 
 
 async def test_a_salon_is_connected_frozen_thawed_and_uninstalled(
@@ -379,40 +341,3 @@ async def test_an_unknown_salon_or_order_is_refused(box: YclientsControl) -> Non
         await box.switch(pending_lifetime_s=-1)
     with pytest.raises(ControlError, match="NOT_FOUND"):
         await box.remove_quirk(999_999)
-
-
-def test_connections_survive_a_restart(tmp_path: Path) -> None:
-    state = ("--state", str(tmp_path / "state.json"))
-    with yclients_process("http://127.0.0.1:9", tmp_path / "log", *state) as url:
-        record_id = asyncio.run(_connect_and_book(url))
-    with yclients_process("http://127.0.0.1:9", tmp_path / "log", *state) as url:
-        assert asyncio.run(_statuses(url)) == ["pending", "uninstalled", "uninstalled"]
-        assert asyncio.run(_records(url)) == [record_id]
-    assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_state_that_is_none_is_said_and_left_behind(tmp_path: Path) -> None:
-    state = tmp_path / "state.json"
-    state.write_text('{"connections": 5}')
-    with yclients_process("http://127.0.0.1:9", tmp_path / "log", "--state", str(state)) as url:
-        assert asyncio.run(_statuses(url)) == ["uninstalled"] * 3
-    assert "state.json cannot be read" in (tmp_path / "log").read_text()
-
-
-async def _connect_and_book(url: str) -> int:
-    async with YclientsControl(url) as control:
-        await control.connect(1001)
-        stylist = (await control.catalogue(1001)).staff[0]
-        tomorrow = datetime.now(SALON_TIME).replace(hour=12, minute=0) + timedelta(days=1)
-        record = await control.book(1001, stylist.id, stylist.service_ids[:1], tomorrow)
-        return record.id
-
-
-async def _records(url: str) -> list[int]:
-    async with YclientsControl(url) as control:
-        return [record.id for record in await control.records(1001)]
-
-
-async def _statuses(url: str) -> list[str]:
-    async with YclientsControl(url) as control:
-        return [salon.status.value for salon in await control.salons()]
