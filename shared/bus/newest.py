@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from shared.bus.announcement import Announcement
-from shared.clock import now_ms
 from shared.company_id import SessionId
-from shared.messages.events import PairingCode, Qr, StatusChanged
+from shared.messages.events import PairingCode, Qr
+from shared.messages.shown import code_shown, left_s, qr_shown, status_shown
 from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
 
 
@@ -17,47 +17,16 @@ class Known:
 
     def again(self) -> list[Announcement]:
         """The status, then what a phone may still be shown: it may have gone by unheard."""
-        announcements = [Announcement(self.snapshot, self._status(), self.qr, self.code)]
-        if self.qr is not None and (left_s := _left_s(self.qr)) > 0:
-            announcements.append(self._with(self._qr(self.qr, left_s)))
-        if self.code is not None and (left_s := _left_s(self.code)) > 0:
-            announcements.append(self._with(self._code(self.code, left_s)))
+        snapshot, qr, code = self.snapshot, self.qr, self.code
+        announcements = [Announcement(snapshot, status_shown(snapshot), qr, code)]
+        if qr is not None and left_s(qr) > 0:
+            announcements.append(self._with(qr_shown(snapshot, qr)))
+        if code is not None and left_s(code) > 0:
+            announcements.append(self._with(code_shown(snapshot, code)))
         return announcements
 
     def _with(self, event: Qr | PairingCode) -> Announcement:
         return Announcement(self.snapshot, event, keep_qr=True, keep_code=True)
-
-    def _status(self) -> StatusChanged:
-        snapshot = self.snapshot
-        return StatusChanged(
-            company_id=snapshot.company_id,
-            epoch=snapshot.epoch,
-            status=snapshot.status,
-            reason=snapshot.reason,
-            phone_number=snapshot.phone_number,
-            queue_position=snapshot.queue_position,
-            retry_at=snapshot.retry_at,
-            **snapshot.facts(),
-        )
-
-    def _qr(self, live: LiveQr, left_s: int) -> Qr:
-        return Qr(
-            company_id=self.snapshot.company_id,
-            epoch=self.snapshot.epoch,
-            qr=live.qr,
-            expires_in=left_s,
-            expires_at=live.expires_at,
-        )
-
-    def _code(self, live: LiveCode, left_s: int) -> PairingCode:
-        return PairingCode(
-            company_id=self.snapshot.company_id,
-            epoch=self.snapshot.epoch,
-            code=live.code,
-            phone_number=live.phone_number,
-            expires_in=left_s,
-            expires_at=live.expires_at,
-        )
 
 
 class Newest:
@@ -82,7 +51,3 @@ class Newest:
     @property
     def sessions(self) -> list[SessionId]:
         return list(self._known)
-
-
-def _left_s(live: LiveQr | LiveCode) -> int:
-    return max(0, round((live.expires_at - now_ms()) / 1000))

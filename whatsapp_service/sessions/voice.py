@@ -12,11 +12,9 @@ from shared.messages.events import (
     Connected,
     Disconnected,
     Logout,
-    PairingCode,
     PairingCodeError,
-    Qr,
-    StatusChanged,
 )
+from shared.messages.shown import code_shown, qr_shown, status_shown
 from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
 from shared.messages.status import Reason, SessionStatus
 from whatsapp_service.sessions.line import Line
@@ -48,19 +46,7 @@ class Voice:
         self.status(after)
 
     def status(self, state: State) -> None:
-        self._say(
-            state,
-            StatusChanged(
-                company_id=self._session_id,
-                epoch=self._epoch,
-                status=state.status,
-                reason=state.reason,
-                phone_number=state.phone,
-                queue_position=state.queue_position,
-                retry_at=state.retry_at,
-                **self._line.liveness().facts(),
-            ),
-        )
+        self._say(state, status_shown(self._snapshot(state)))
 
     def liveness(self, state: State) -> None:
         """No event: only the snapshot is told again."""
@@ -69,34 +55,16 @@ class Voice:
     def qr(self, state: State, text: str, lifetime_s: float) -> None:
         """``lifetime_s`` is what is left of it; a page is shown at most 20 s at a time."""
         shown_s = min(SHOWN_QR_S, max(1, round(lifetime_s)))
-        expires_at = now_ms() + shown_s * 1000
-        event = Qr(
-            company_id=self._session_id,
-            epoch=self._epoch,
-            qr=text,
-            expires_in=shown_s,
-            expires_at=expires_at,
-        )
+        live = LiveQr(qr=text, expires_at=now_ms() + shown_s * 1000)
+        snapshot = self._snapshot(state)
         self._publisher.publish(
-            Announcement(
-                self._snapshot(state),
-                event,
-                qr=LiveQr(qr=text, expires_at=expires_at),
-                keep_code=True,
-            )
+            Announcement(snapshot, qr_shown(snapshot, live), qr=live, keep_code=True)
         )
 
     def code(self, state: State, live: LiveCode, command_id: str | None) -> None:
-        event = PairingCode(
-            company_id=self._session_id,
-            epoch=self._epoch,
-            code=live.code,
-            phone_number=live.phone_number,
-            expires_in=max(0, round((live.expires_at - now_ms()) / 1000)),
-            expires_at=live.expires_at,
-            command_id=command_id,
-        )
-        self._publisher.publish(Announcement(self._snapshot(state), event, code=live, keep_qr=True))
+        snapshot = self._snapshot(state)
+        event = code_shown(snapshot, live, command_id)
+        self._publisher.publish(Announcement(snapshot, event, code=live, keep_qr=True))
 
     def code_refused(self, state: State, command_id: str, code: ErrorCode) -> None:
         self._say(
