@@ -1,7 +1,8 @@
 """The real WhatsApp process against the network in a box, real Postgres and a real Redis server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -17,6 +18,7 @@ from tests.support.whatsapp_network import (
     whatsapp_network,
     whatsapp_network_process,
 )
+from tests.support.yclients import yclients_process
 
 __all__ = ["whatsapp_network", "whatsapp_network_process"]
 
@@ -63,6 +65,17 @@ class WhatsApp:
         qr = await self.bus.event(Qr, session_id, after=after)
         await self.phones.scan(phone, qr.qr)
         return await self.bus.event(Connected, session_id, after=after)
+
+
+@pytest.fixture
+def api_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def yclients_url(api_port: int, tmp_path: Path) -> Iterator[str]:
+    with yclients_process(f"http://127.0.0.1:{api_port}", tmp_path / "yclients.log") as url:
+        yield url
 
 
 @pytest.fixture

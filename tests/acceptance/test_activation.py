@@ -3,14 +3,12 @@
 Salons with even ids are activated by the step machine, the others the simple way.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from sandbox.services.ports import free_port
 from sandbox.yclients.connections import Status
 from sandbox.yclients.control_client import YclientsControl
 from sandbox.yclients.quirks import Operation, QuirkKind
@@ -21,7 +19,6 @@ from tests.support.row_stops import RowStops, row_stops
 from tests.support.salons import Salons
 from tests.support.waiting import wait_until
 from tests.support.whatsapp_side import WhatsAppSide, whatsapp_side
-from tests.support.yclients import yclients_process
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -75,17 +72,6 @@ class Marketplace:
         assert (there.status, there.callbacks) == (Status.ACTIVE, 1), salon_id
         assert there.api_key == self.salons.api_key(salon_id) is not None, salon_id
         assert there.webhook_urls[0].startswith("https://connect.example.com/webhook/"), salon_id
-
-
-@pytest.fixture
-def api_port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def yclients_url(api_port: int, tmp_path: Path) -> Iterator[str]:
-    with yclients_process(f"http://127.0.0.1:{api_port}", tmp_path / "yclients.log") as url:
-        yield url
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """A salon's whole life in the marketplace: both processes, real library, phones, YClients."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 
-from sandbox.services.ports import free_port
 from sandbox.yclients.connections import Status
 from sandbox.yclients.control_client import YclientsControl
 from shared.company_id import SessionId
@@ -20,7 +18,6 @@ from tests.support.page import Page, open_page
 from tests.support.processes import Starter
 from tests.support.salons import Salons
 from tests.support.waiting import wait_until
-from tests.support.yclients import yclients_process
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -70,17 +67,6 @@ class Life:
         except TimeoutError:
             history = self.salons.history(SALON)
             pytest.fail(f"not {what}: {self.salons.row(SALON)}, {history}\n{self.api.process.log}")
-
-
-@pytest.fixture
-def api_port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def yclients_url(api_port: int, tmp_path: Path) -> Iterator[str]:
-    with yclients_process(f"http://127.0.0.1:{api_port}", tmp_path / "yclients.log") as url:
-        yield url
 
 
 @pytest.fixture

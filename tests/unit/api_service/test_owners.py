@@ -8,18 +8,12 @@ import pytest
 from api_service.core.owners import RESTART_S, SILENCE_S, Owners
 from shared.bus.heartbeat import Heartbeats
 from shared.errors import AppError, ErrorCode
+from tests.support.clock import Clock
 
 ONE, OTHER = "host-1-aaaaaa", "host-2-bbbbbb"
 
 
 @dataclass
-class Clock:
-    now_s: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 class ScriptedHeartbeats:
     """``living`` is None while Redis is away."""
 

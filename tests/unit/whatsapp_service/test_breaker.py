@@ -2,17 +2,10 @@
 
 import pytest
 
+from tests.support.clock import Clock
 from whatsapp_service.sessions.breaker import FAILURES, GROWTH, JITTER, WINDOW_S, Breaker, Patience
 
 PATIENCE = Patience(first_s=2, slow_s=300)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -41,7 +34,7 @@ def test_waits_grow_until_five_failures_open_it(breaker: Breaker) -> None:
 def test_open_it_stays_slow_until_one_try_succeeds(breaker: Breaker, clock: Clock) -> None:
     for _ in range(FAILURES):
         breaker.failed()
-    clock.now += 10 * WINDOW_S
+    clock.now_s += 10 * WINDOW_S
     assert about(breaker.failed(), PATIENCE.slow_s)
 
     breaker.succeeded()
@@ -53,7 +46,7 @@ def test_open_it_stays_slow_until_one_try_succeeds(breaker: Breaker, clock: Cloc
 def test_failures_that_are_far_apart_never_open_it(breaker: Breaker, clock: Clock) -> None:
     for _ in range(20):
         assert about(breaker.failed(), PATIENCE.first_s)
-        clock.now += WINDOW_S + 1
+        clock.now_s += WINDOW_S + 1
 
     assert not breaker.is_open
 

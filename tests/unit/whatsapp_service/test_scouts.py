@@ -1,19 +1,13 @@
 """Who may try whether WhatsApp can be reached again, the clock in the test's hand."""
 
 from shared.messages.status import Reason, SessionStatus
+from tests.support.clock import Clock
 from tests.support.session_stage import JID, Stage
 from tests.support.waiting import wait_until
 from whatsapp_service.proxy_url import ProxyUrl
 from whatsapp_service.sessions.scouts import BELIEVED_AFTER, SCOUT_S, Scouts
 
 PROXY = ProxyUrl.parse("http://10.0.0.1:3128")
-
-
-class Clock:
-    now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 def away(scouts: Scouts) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from sandbox.yclients.connections import Connection, Connections, Salon, Source, Status
+from tests.support.clock import Clock
 
 PAYMENT: Final = {
     "payment_sum": 990,
@@ -24,18 +25,6 @@ ACTS: Final[dict[str, Act]] = {
     "uninstall": lambda all_, one: all_.uninstall(one, Source.OWNER),
     "expire": lambda all_, one: all_.expire_pending(one),
 }
-
-
-class Clock:
-    now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

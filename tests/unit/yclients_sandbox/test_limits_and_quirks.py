@@ -6,18 +6,7 @@ from sandbox.yclients.operations import CALLS, Operation
 from sandbox.yclients.portal.texts import KINDS, OPERATIONS
 from sandbox.yclients.quirks import Quirk, QuirkKind, Quirks
 from sandbox.yclients.rate import RateLimit
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.support.clock import Clock
 
 
 @pytest.fixture
