@@ -14,7 +14,7 @@ import uvloop
 from api_service.app import Application, build_app
 from api_service.realtime.websocket import WebSocketProtocol
 from api_service.settings import ApiSettings
-from shared.http_server import Server, listen
+from shared.http_server import KEEP_ALIVE_S, Server, listen
 from shared.lifecycle import allow_many_descriptors, stop_on_signals
 from shared.observability import configure_logging, configure_sentry, log_what_nobody_caught
 from shared.settings import load_settings
@@ -71,6 +71,7 @@ def uvicorn_config(app: Application, settings: ApiSettings) -> uvicorn.Config:
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=ANSWERS_TO_FINISH_S,
     )
 

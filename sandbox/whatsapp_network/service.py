@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from sandbox.whatsapp_network.chat_server import listen
 from sandbox.whatsapp_network.control_api import ControlApi
 from sandbox.whatsapp_network.network import Network
 from sandbox.whatsapp_network.state_file import State, StateFile
+from shared.http_server import KEEP_ALIVE_S, Server
 
 LOOPBACK: Final = "127.0.0.1"
 SHUTDOWN_S: Final = 2
@@ -98,23 +99,16 @@ async def _controlling(network: Network, listener: socket.socket) -> AsyncIterat
         access_log=False,
         log_level="warning",
         lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    server = _Server(config)
+    server = Server(config)
     serving = asyncio.create_task(server.serve([listener]), name="control-api")
     try:
         yield
     finally:
         server.should_exit = True
         await serving
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the service."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def _bind(port: int, last_port: int | None) -> socket.socket:

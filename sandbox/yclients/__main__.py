@@ -14,6 +14,7 @@ import uvicorn
 from sandbox.yclients.app import build_app
 from sandbox.yclients.portal.salons import SALONS
 from sandbox.yclients.world import Setup
+from shared.http_server import KEEP_ALIVE_S
 
 LOOPBACK = "127.0.0.1"
 STOP_TIMEOUT_S = 1
@@ -52,6 +53,7 @@ def main() -> int:
         access_log=False,
         log_level="warning",
         proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
     )
     return 0

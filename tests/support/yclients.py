@@ -23,6 +23,7 @@ from sandbox.yclients.app import build_app
 from sandbox.yclients.connections import Salon
 from sandbox.yclients.control_client import YclientsControl
 from sandbox.yclients.world import Setup, World
+from shared.http_server import KEEP_ALIVE_S, Server
 from tests.support.api import PARTNER_TOKEN
 from tests.support.waiting import block_until, wait_until
 
@@ -58,9 +59,15 @@ async def running_yclients(
         )
     )
     config = uvicorn.Config(
-        app, LOOPBACK, 0, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        app,
+        LOOPBACK,
+        0,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=1,
     )
-    server = _Server(config)
+    server = Server(config)
     serving = asyncio.create_task(server.serve())
     try:
         await wait_until(lambda: server.started, START_TIMEOUT_S, "YClients listens")
@@ -70,14 +77,6 @@ async def running_yclients(
     finally:
         server.should_exit = True
         await serving
-
-
-class _Server(uvicorn.Server):
-    """Signals are the test run's own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 import time
 from pathlib import Path
@@ -11,10 +12,12 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from api_service.__main__ import uvicorn_config
+from api_service.app import build_app
 from shared.company_id import SalonId, session_id_of
 from shared.messages.status import SessionStatus
 from tests.support import nginx
-from tests.support.api import signed_query, token_for
+from tests.support.api import api_settings, signed_query, token_for
 from tests.support.api_cluster import ApiCluster, start_api_cluster
 from tests.support.certificate import write_self_signed
 from tests.support.holdings import gauges
@@ -48,6 +51,13 @@ def test_the_example_is_understood_as_it_is(tmp_path: Path) -> None:
     assert "/etc/ssl" not in site
 
     nginx.check(tmp_path, site)
+
+
+def test_an_idle_connection_is_closed_by_nginx_never_by_a_process_first() -> None:
+    """A POST on a connection that the process closes in this instant would be a 502."""
+    [kept_s] = re.findall(r"keepalive_timeout (\d+)s;", nginx.EXAMPLE.read_text())
+    settings = api_settings("postgresql://nobody@127.0.0.1:9/none", "redis://127.0.0.1:9")
+    assert int(kept_s) < uvicorn_config(build_app(settings), settings).timeout_keep_alive
 
 
 async def pages_of(cluster: ApiCluster) -> list[int]:
