@@ -51,6 +51,7 @@ class Rows(Directory):
         self.credentials_there = False
         self.fenced = False
         self.ended: list[str] = []
+        self.retry_in_s: float | None = None
         self.deleted: list[str] = []
         self.sighted: dict[SessionId, float] = {}
         self.sightings_written = self.sightings_asked = 0
@@ -90,12 +91,20 @@ class Rows(Directory):
         self.deleted.append(jid)
 
     async def mark_ended(
-        self, _tenure: Tenure, _state: str, reason: str, _retry_in_s: float | None
+        self, _tenure: Tenure, _state: str, reason: str, retry_in_s: float | None
     ) -> None:
+        if self.away:
+            raise StoreUnavailableError
         self.ended.append(reason)
+        self.retry_in_s = retry_in_s
 
-    async def mark_connected(self, _tenure: Tenure, jid: str, _phone: str) -> None:
+    async def save_device(self, _tenure: Tenure, jid: str, _phone: str) -> None:
+        if self.away:
+            raise StoreUnavailableError
         self.jid = jid
+
+    async def mark_connected(self, tenure: Tenure, jid: str, phone: str) -> None:
+        await self.save_device(tenure, jid, phone)
 
     async def keep_sightings(self, seen: Sightings) -> None:
         self.sightings_asked += 1
@@ -111,6 +120,8 @@ class Rows(Directory):
         return {each: self.sighted[each] for each in session_ids if each in self.sighted}
 
     async def forget_device(self, _tenure: Tenure, _state: str, reason: str) -> None:
+        if self.away:
+            raise StoreUnavailableError
         self.jid = None
         self.ended.append(reason)
 

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-RECORD_RETRY_S: Final = 10.0
 AFTER_BAN_S: Final = 1.0
 
 
@@ -133,6 +132,7 @@ class Connection:
         await self.close()
         if was_open:
             self._session.apply(ConnectionLost(Reason.SERVICE_STOPPED))
+        await self._session.record.catch_up()
 
     def _report(self, client: LinkedClient, event: GatewayEvent) -> None:
         """Messages can be many: they only say that the line lives, and wait for nothing."""
@@ -165,20 +165,8 @@ class Connection:
             return
         self.standing = None
         session.apply(ConnectionOpened())
-        await self._record()
-
-    async def _record(self) -> None:
-        """Until it is done: without the row a restart would not find the device."""
-        session = self._session
-        if session.device is None:
-            return
-        try:
-            await session.services.directory.mark_connected(
-                session.tenure, str(session.device), session.device.phone
-            )
-        except StoreUnavailableError:
-            _log.warning("connected_not_recorded")
-            session.timers.set("record", RECORD_RETRY_S, lambda: session.post(self._record))
+        if session.device is not None:
+            await session.record.connected(session.device)
 
     def reopen_in(self, delay_s: float) -> None:
         """Close what there is and connect anew, after a while."""
@@ -217,26 +205,19 @@ class Connection:
         session.timers.cancel("reopen", "proxy check")
         await self.close()
         self.standing = Standing.of(reason, retry_in_s)
-        session.apply(ended(reason, None if retry_in_s is None else time.time() + retry_in_s))
+        until = None if retry_in_s is None else time.time() + retry_in_s
+        session.apply(ended(reason, until))
         if retry_in_s is not None:
             self.reopen_in(retry_in_s + random.uniform(0, AFTER_BAN_S))  # noqa: S311 - jitter
-        try:
-            await session.services.directory.mark_ended(
-                session.tenure, ending.status, reason, retry_in_s
-            )
-        except StoreUnavailableError:
-            _log.warning("end_not_recorded")
+        await session.record.ended(reason, until)
 
     async def forget(self, status: SessionStatus, reason: Reason) -> None:
         """The device is gone on the phone's side: so is everything of it here."""
         session = self._session
         session.device = None
         self.standing = None
-        session.timers.cancel("reopen", "record", "proxy check")
+        session.timers.cancel("reopen", "proxy check")
         await self.close()
         session.apply(Ended(status, reason))
-        try:
-            await session.services.directory.forget_device(session.tenure, status, reason)
-        except StoreUnavailableError:
-            _log.warning("logout_not_recorded")
+        await session.record.forgotten(status, reason)
         session.unlinking.on_forgotten()

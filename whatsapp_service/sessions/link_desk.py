@@ -152,13 +152,11 @@ class LinkDesk:
         """Of an attempt that was cut off. The next start looks again, should Postgres be away."""
         try:
             device = await attempt.device()
-            if device is not None:
-                await self._session.services.directory.save_device(
-                    self._session.tenure, str(device), device.phone
-                )
         except StoreUnavailableError:
             _log.warning("abandoned_attempt_not_checked")
             return None
+        if device is not None:
+            await self._session.record.linked(device)
         return device
 
     def _refusal(self) -> ErrorCode | None:
@@ -336,10 +334,7 @@ class LinkDesk:
         session = self._session
         self._forget(ErrorCode.ALREADY_CONNECTED)
         session.device = device
-        try:
-            await session.services.directory.save_device(session.tenure, str(device), device.phone)
-        except StoreUnavailableError:
-            _log.error("linked_device_not_recorded")
+        await session.record.linked(device)
         session.line.see_phone()
         session.apply(PhoneAccepted(device.phone))
         before, self._device_before = self._device_before, None

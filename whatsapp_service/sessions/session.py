@@ -33,6 +33,7 @@ from whatsapp_service.sessions.in_hand import InHand
 from whatsapp_service.sessions.line import Line
 from whatsapp_service.sessions.link_desk import LinkDesk
 from whatsapp_service.sessions.linker_pool import LinkerPool
+from whatsapp_service.sessions.record import Record
 from whatsapp_service.sessions.routes import Routes
 from whatsapp_service.sessions.scouts import Scouts
 from whatsapp_service.sessions.standing import Standing
@@ -103,6 +104,7 @@ class Session:
         self._in_hand = InHand()
         self._settled = asyncio.Event()
         self._mailbox: asyncio.Queue[Work] = asyncio.Queue(MAILBOX_SIZE)
+        self.record = Record(self)
         self.linking = LinkDesk(self)
         self.connection = Connection(self)
         self.unlinking = UnlinkDesk(self)
