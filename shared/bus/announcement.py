@@ -21,6 +21,10 @@ from shared.messages.status import SessionStatus
 
 _ANOTHER_SERVER: Final = -1
 UNLINKED_SNAPSHOT_TTL_MS: Final = 24 * 60 * 60 * 1000
+_KEEPS_A_DEVICE: Final = frozenset(
+    {SessionStatus.FROZEN, SessionStatus.BANNED, SessionStatus.REPLACED}
+)
+"""They may last for days, in which nothing is said."""
 
 _ANNOUNCE: Final = """
 local log, snapshot, qr, code = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -109,7 +113,7 @@ class Announcer:
         """Raises AnotherServerError; empty, any server will do."""
         snapshot, event = announcement.snapshot, announcement.event
         session_id = snapshot.company_id
-        lasting = snapshot.phone_number is not None or snapshot.status is SessionStatus.FROZEN
+        lasting = snapshot.phone_number is not None or snapshot.status in _KEEPS_A_DEVICE
         told = {} if announcement.news_only else snapshot.to_hash()
         fields = [item for pair in told.items() for item in pair]
         call = cast("Callable[..., Awaitable[tuple[int, str]]]", self._script)

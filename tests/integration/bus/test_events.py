@@ -121,6 +121,26 @@ async def test_secrets_expire_and_never_enter_the_log(redis: Redis) -> None:
     assert "2@qr" not in str(await redis.hgetall(keys.session_snapshot(SESSION)))
 
 
+@pytest.mark.parametrize(
+    ("status", "lasting"),
+    [
+        (SessionStatus.FROZEN, True),
+        (SessionStatus.BANNED, True),
+        (SessionStatus.REPLACED, True),
+        (SessionStatus.LOGGED_OUT, False),
+        (SessionStatus.QR_EXPIRED, False),
+    ],
+)
+async def test_what_is_known_of_a_salon_lasts_as_long_as_its_session_may_say_nothing(
+    redis: Redis, status: SessionStatus, lasting: bool
+) -> None:
+    await Announcer(redis).announce(Announcement(Snapshot(company_id=SESSION, status=status)))
+
+    expires_in_ms = await redis.pttl(keys.session_snapshot(SESSION))
+
+    assert (expires_in_ms == -1) is lasting
+
+
 async def test_connecting_removes_both_secrets(redis: Redis) -> None:
     announcer = Announcer(redis)
     await announcer.announce(qr())
