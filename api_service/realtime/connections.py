@@ -65,11 +65,13 @@ class Audience:
     """The pages of one salon. ``told`` counts the events that were relayed to them.
 
     ``owner_lost``: the last that one of them was told is that the session's process has ended.
+    ``in_hand``: or a status of which its process says everything again when Redis has forgotten it.
     """
 
     sids: set[SocketId] = field(default_factory=set)
     told: int = 0
     owner_lost: bool = False
+    in_hand: bool = False
 
 
 class Connections:

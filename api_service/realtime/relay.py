@@ -10,14 +10,15 @@ from api_service.core.activity import Activity
 from api_service.core.outcomes import Outcomes
 from api_service.core.owners import Owners
 from api_service.realtime import payloads
-from api_service.realtime.connections import Connections, SocketId
+from api_service.realtime.connections import Audience, Connections, SocketId
 from api_service.realtime.payloads import Told
 from shared.bus import keys
 from shared.bus.snapshots import PresentState, Snapshots
 from shared.clock import now_ms
 from shared.company_id import SessionId, salon_id_of
 from shared.errors import AppError, ErrorCode
-from shared.messages.events import AnySessionEvent
+from shared.messages.events import AnySessionEvent, Connected, PairingCode, Qr, StatusChanged
+from shared.messages.status import SessionStatus
 
 _log = structlog.get_logger(__name__)
 _relayed = Counter("realtime_relayed_total", "Events told to pages", ["event"])
@@ -27,6 +28,17 @@ NEWS_MS: Final = 60_000
 """An older event is no news; the present state is told instead."""
 
 SETTLE_TRIES: Final = 5
+
+_NOBODYS: Final = frozenset(
+    {
+        SessionStatus.IDLE,
+        SessionStatus.QR_EXPIRED,
+        SessionStatus.ERROR,
+        SessionStatus.LOGGED_OUT,
+        SessionStatus.OUTDATED,
+    }
+)
+"""Statuses in which a session may have been let go: Redis alone may know of it."""
 
 
 class Relay:
@@ -55,6 +67,10 @@ class Relay:
             return
         audience.told += 1
         audience.owner_lost = False
+        if isinstance(event, Connected | Qr | PairingCode):
+            audience.in_hand = True
+        elif isinstance(event, StatusChanged):
+            audience.in_hand = event.status not in _NOBODYS
         if now_ms() - event.timestamp > NEWS_MS:
             _log.info("event_is_no_news", company_id=event.company_id, type=event.type)
             await self._tell_present(event.company_id)
@@ -70,8 +86,9 @@ class Relay:
         for _ in range(SETTLE_TRIES):
             before = self._relayed_to(session_id)
             state = await self._snapshots.present_state(session_id)
-            if state.owner_lost and (audience := self._connections.audience(session_id)):
-                audience.owner_lost = True
+            if audience := self._connections.audience(session_id):
+                audience.owner_lost |= state.owner_lost
+                _note(audience, state)
             for told in payloads.of_present_state(session_id, state):
                 await self._emit(told, sid)
             if self._relayed_to(session_id) == before:
@@ -99,6 +116,9 @@ class Relay:
         audience = self._connections.audience(session_id)
         if audience is None or not (audience.owner_lost or state.owner_lost):
             return
+        if _forgotten(audience, state):
+            return
+        _note(audience, state)
         audience.owner_lost = state.owner_lost
         audience.told += 1
         for told in payloads.of_present_state(session_id, state):
@@ -110,6 +130,10 @@ class Relay:
 
     async def _tell_present(self, session_id: SessionId) -> None:
         state = await self._snapshots.present_state(session_id)
+        audience = self._connections.audience(session_id)
+        if audience is None or _forgotten(audience, state):
+            return
+        _note(audience, state)
         for told in payloads.of_present_state(session_id, state):
             await self._emit(told, _room(session_id))
 
@@ -117,6 +141,15 @@ class Relay:
         event, payload = told
         _relayed.labels(event=event).inc()
         await self._server.emit(event, payload, room=to, namespace=NAMESPACE)
+
+
+def _forgotten(audience: Audience, state: PresentState) -> bool:
+    """By Redis, not by the session: what its pages show is still true."""
+    return state.snapshot is None and audience.in_hand
+
+
+def _note(audience: Audience, state: PresentState) -> None:
+    audience.in_hand = state.snapshot is not None and state.snapshot.status not in _NOBODYS
 
 
 def _room(session_id: SessionId) -> str:

@@ -96,6 +96,24 @@ async def test_redis_restarted_pages_are_told_what_they_missed(
         assert page.in_namespace
 
 
+async def test_a_page_of_a_linked_salon_is_not_told_otherwise_by_a_redis_that_comes_back_empty(
+    api: RunningApi, redis_server: OwnRedis
+) -> None:
+    """It would offer to link again, until the session has told everything anew."""
+    async with open_page(api.url, token_for(SALON)) as page:
+        async with whatsapp_side(redis_server.url) as whatsapp:
+            await whatsapp.connected(SESSION, PHONE)
+            await page.next("whatsapp-connected")
+        seen = len(page.all("status"))
+        await redis_server.stop()
+        await redis_server.start()
+        await wait_until(lambda: answers(api, "/health/pubsub/simple", 200))
+        async with whatsapp_side(redis_server.url) as whatsapp:
+            await whatsapp.connected(SESSION, PHONE)
+            await wait_until(lambda: len(page.all("whatsapp-connected")) > 1)
+    assert SessionStatus.IDLE not in {it["status"] for it in page.all("status")[seen:]}
+
+
 async def test_a_page_that_comes_while_redis_is_away_is_served_when_it_is_back(
     api: RunningApi, redis_server: OwnRedis
 ) -> None:
