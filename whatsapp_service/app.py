@@ -31,7 +31,7 @@ from shared.lifecycle import (
 from whatsapp_service.gateway.library import load_library, require_genuine_library
 from whatsapp_service.gateway.linked_client import Gateway
 from whatsapp_service.gateway.store_url import without_idle_connections
-from whatsapp_service.operator_http import OperatorHttp, take_inventory
+from whatsapp_service.operator_http import OperatorHttp, Stores, take_inventory
 from whatsapp_service.owners.guard import Guard, elapsed_s
 from whatsapp_service.owners.hearts import Hearts
 from whatsapp_service.owners.lease import Lease
@@ -48,6 +48,7 @@ from whatsapp_service.sessions.routes import Routes
 from whatsapp_service.sessions.scouts import Scouts
 from whatsapp_service.sessions.session import Services
 from whatsapp_service.sessions.store_preparation import closes_idle_connections, prepare_store
+from whatsapp_service.sessions.store_watch import StoreWatch
 from whatsapp_service.sessions.supervisor import Supervisor
 from whatsapp_service.sessions.tenancy import Tenancy
 from whatsapp_service.settings import WhatsAppSettings
@@ -108,6 +109,7 @@ class Process:
         self._snapshots = Snapshots(adapters.redis)
         self._directory = Directory(adapters.database, adapters.credentials)
         self._registry = Registry(adapters.database, adapters.leases)
+        self._store_watch = StoreWatch(adapters.credentials)
         self.guard = Guard()
         self._hearts = Hearts(Heartbeats(adapters.redis))
         self._lease = Lease(
@@ -142,9 +144,13 @@ class Process:
         publishing.start(self._publisher.run(), "publisher")
         publishing.start(self._live(), "lease")
         pings = PingResponder(
-            self._adapters.redis, self.process_id, self._publisher.tell_everything_again
+            self._adapters.redis,
+            self.process_id,
+            self._publisher.tell_everything_again,
+            lambda: self._store_watch.answers,
         )
         working.start(pings.run(), "ping responder")
+        working.start(self._store_watch.run(), "store watch")
         durability = DurabilityWatch(self._adapters.redis, required=self._settings.production)
         working.start(durability.run(), "redis durability")
         working.start(_serve(self._build_http(), listener), "operator http")
@@ -252,9 +258,8 @@ class Process:
             self._supervisor,
             self._publisher,
             Vitals(adapters.redis, lasting=self._settings.production),
-            adapters.database,
+            Stores(adapters.database, adapters.credentials, self._prepared),
             inventory,
-            self._prepared,
         )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,15 @@ from whatsapp_service.sessions.supervisor import Supervisor
 CHECK_S = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """``prepared``: the library's tables are there."""
+
+    database: Pool
+    credentials: Pool
+    prepared: asyncio.Event
+
+
 class OperatorHttp:
     """Routes over the running parts of the process; builds no adapters."""
 
@@ -34,35 +44,36 @@ class OperatorHttp:
         supervisor: Supervisor,
         publisher: Publisher,
         vitals: Vitals,
-        database: Pool,
+        stores: Stores,
         inventory: Inventory,
-        store_prepared: asyncio.Event,
     ) -> None:
         self._supervisor = supervisor
         self._publisher = publisher
         self._vitals = vitals
-        self._database = database
+        self._stores = stores
         self._inventory = inventory
-        self._store_prepared = store_prepared
         self._started = time.monotonic()
         self.app = Starlette(
             routes=[Route("/health", self._health), Route("/metrics", self._metrics)]
         )
 
     async def _health(self, _request: Request) -> JSONResponse:
-        """200 ``ok``; 503 ``error`` while Redis or Postgres is away. Numbers are masked.
+        """200 ``ok``; 503 ``error`` while Redis, Postgres or the library's store is away.
 
-        ``starting`` until the library's tables are there: no command is taken before. 200
-        ``warning`` when Redis would forget what it must not: starting again would not help.
+        Numbers are masked. ``starting`` until the library's tables are there: no command is taken
+        before. 200 ``warning`` when Redis would forget what it must not: starting again would not
+        help.
         """
-        redis_ms, latency_ms, durability = await asyncio.gather(
+        redis_ms, latency_ms, store_ms, durability = await asyncio.gather(
             self._vitals.latency_ms(CHECK_S),
-            measure_latency_ms(self._database, CHECK_S),
+            measure_latency_ms(self._stores.database, CHECK_S),
+            measure_latency_ms(self._stores.credentials, CHECK_S),
             self._vitals.durability(),
         )
         redis_ok = redis_ms is not None
-        healthy = redis_ok and latency_ms is not None
-        prepared = self._store_prepared.is_set()
+        prepared = self._stores.prepared.is_set()
+        store_lost = prepared and store_ms is None
+        healthy = redis_ok and latency_ms is not None and not store_lost
         forgets = self._vitals.forgets(durability)
         well = ("warning" if forgets else "ok") if prepared else "starting"
         body = {
@@ -75,7 +86,7 @@ class OperatorHttp:
                 "redisAppendOnly": durability.append_only,
                 "redisAppendFsync": durability.fsync,
                 "database": "ok" if latency_ms is not None else "error",
-                "credentialStore": "ok" if prepared else "not prepared",
+                "credentialStore": _store_check(answers=store_ms is not None, prepared=prepared),
                 "eventsWaiting": self._publisher.waiting,
             },
             "restoring": self._supervisor.restoring.describe(),
@@ -85,6 +96,12 @@ class OperatorHttp:
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(self._inventory.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _store_check(*, answers: bool, prepared: bool) -> str:
+    if not prepared:
+        return "not prepared"
+    return "ok" if answers else "error"
 
 
 def take_inventory(

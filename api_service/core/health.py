@@ -99,19 +99,23 @@ class HealthChecks:
         return _reachable(await measure_latency_ms(self._database, CHECK_S))
 
     async def whatsapp(self) -> Check:
-        """A ping through the WhatsApp processes and back; ``silent``: who should have answered."""
+        """A ping through the WhatsApp processes and back.
+
+        ``silent``: who should have answered; ``storeless``: who cannot reach the credential store.
+        """
         try:
             trip = await self._round_trips.through_whatsapp_service(PONG_S)
         except (BusError, OSError, TimeoutError) as error:
             silent = error.silent if isinstance(error, NobodyAnsweredError) else ()
             detail = {"reachable": False, "latencyMs": None, "silent": list(silent)}
-            return Check(Health.WARNING, detail)
+            return Check(Health.WARNING, {**detail, "storeless": []})
         return Check(
-            Health.WARNING if trip.silent else Health.OK,
+            Health.WARNING if trip.silent or trip.storeless else Health.OK,
             {
                 "reachable": True,
                 "latencyMs": round(trip.latency_ms, 1),
                 "silent": list(trip.silent),
+                "storeless": list(trip.storeless),
             },
         )
 

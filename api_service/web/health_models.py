@@ -30,12 +30,16 @@ class RedisCheck(ReachableCheck):
 
 
 class WhatsAppCheck(BaseModel):
-    """``silent``: ids of WhatsApp processes that should have answered and did not."""
+    """``silent``: ids of WhatsApp processes that should have answered and did not.
+
+    ``storeless``: of those that have, but cannot reach the credential store.
+    """
 
     status: Health
     reachable: bool
     latencyMs: float | None  # noqa: N815
     silent: list[str]
+    storeless: list[str]
 
 
 class QueueCheck(BaseModel):

@@ -27,11 +27,16 @@ class PingResponder:
     """Answers every ping on ``whatsapp:events`` with a pong on ``whatsapp:health``."""
 
     def __init__(
-        self, redis: Redis, process_id: str, on_subscribed: Callable[[], None] = lambda: None
+        self,
+        redis: Redis,
+        process_id: str,
+        on_subscribed: Callable[[], None] = lambda: None,
+        store_answers: Callable[[], bool | None] = lambda: None,
     ) -> None:
         self._redis = redis
         self._process_id = process_id
         self._tell_subscribed = on_subscribed
+        self._store_answers = store_answers
         self.listener = ChannelListener(
             redis,
             [keys.EVENTS_CHANNEL],
@@ -54,7 +59,11 @@ class PingResponder:
             _log.warning("bus_event_invalid", **error.context)
             return
         if isinstance(event, Ping):
-            pong = Pong(test_id=event.test_id, process_id=self._process_id)
+            pong = Pong(
+                test_id=event.test_id,
+                process_id=self._process_id,
+                store_answers=self._store_answers(),
+            )
             await self._redis.publish(keys.HEALTH_CHANNEL, pong.to_json())
 
 
@@ -62,12 +71,14 @@ class PingResponder:
 class RoundTrip:
     """``latency_ms`` with a fraction, of the slowest answer; ``test_id`` as it was sent.
 
-    ``silent``: ids of processes that should have answered and did not.
+    ``silent``: ids of processes that should have answered and did not. ``storeless``: of those that
+    have answered without being able to reach the credential store.
     """
 
     test_id: str
     latency_ms: float
     silent: tuple[str, ...] = ()
+    storeless: tuple[str, ...] = ()
 
 
 class NobodyAnsweredError(TimeoutError):
@@ -83,10 +94,13 @@ class _Roll:
 
     def __init__(self) -> None:
         self.answered: dict[str, float] = {}
+        self.storeless: set[str] = set()
         self.news = asyncio.Event()
 
-    def note(self, name: str) -> None:
+    def note(self, name: str, *, storeless: bool) -> None:
         self.answered.setdefault(name, time.perf_counter())
+        if storeless:
+            self.storeless.add(name)
         self.news.set()
 
     async def wait_for(self, names: frozenset[str], patience_s: float) -> frozenset[str]:
@@ -162,7 +176,7 @@ class RoundTrips:
         if not roll.answered:
             raise NobodyAnsweredError(silent)
         latency_ms = (max(roll.answered.values()) - started) * 1000
-        return RoundTrip(test_id, latency_ms, silent)
+        return RoundTrip(test_id, latency_ms, silent, tuple(sorted(roll.storeless)))
 
     async def _on_message(self, channel: str, payload: str) -> None:
         if channel == keys.HEALTH_TEST_CHANNEL:
@@ -173,12 +187,12 @@ class RoundTrips:
         except AppError as error:
             _log.warning("bus_pong_invalid", **error.context)
             return
-        self._note(pong.test_id, pong.process_id)
+        self._note(pong.test_id, pong.process_id, storeless=pong.store_answers is False)
 
-    def _note(self, test_id: str, name: str) -> None:
+    def _note(self, test_id: str, name: str, *, storeless: bool = False) -> None:
         roll = self._waiting.get(test_id)
         if roll is not None:
-            roll.note(name)
+            roll.note(name, storeless=storeless)
 
 
 def _test_id(kind: str) -> str:

@@ -106,10 +106,13 @@ class Ping(_Announced):
 
 
 class Pong(_Announced):
+    """``store_answers``: the credential store, when its process last looked."""
+
     type: Literal["pong"] = "pong"
     test_id: Identifier
     service: Literal["whatsapp-service"] = "whatsapp-service"
     process_id: Identifier
+    store_answers: bool | None = None
 
 
 AnySessionEvent = (

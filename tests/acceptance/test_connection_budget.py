@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import httpx2
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from sandbox.services.server import RunningServer
+from shared.bus.ping import RoundTrips
 from shared.company_id import SalonId, SessionId, session_id_of
 from tests.acceptance.conftest import WhatsApp
 from tests.support.pgbouncer import PgBouncer, pgbouncer_for, server_connections
@@ -88,10 +90,13 @@ async def test_pgbouncer_that_is_restarted_under_linked_salons_is_survived(
     first, second = SessionId("company_1001"), SessionId("company_1002")
     await whatsapp.link_by_qr(first, "79990000001")
     running_pgbouncer.stop()
+    await _store_is(whatsapp, "error", 503)
+    assert (await whatsapp.health(first))["socketAlive"]
     await whatsapp.phones.drop("79990000001")
     again = pgbouncer.start()
     try:
         await _all_connected(whatsapp, [first])
+        await _store_is(whatsapp, "ok", 200)
         await whatsapp.link_by_qr(second, "79990000002")
         await whatsapp.bus.result(await whatsapp.bus.unlink(first), first)
         assert not (await whatsapp.phones.phone("79990000001")).devices
@@ -158,6 +163,30 @@ def _rename_accounts(database_url: str, name: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         changed = connection.execute("UPDATE whatsmeow_device SET push_name = %s", (name,))
         assert changed.rowcount == SALONS
+
+
+async def _store_is(whatsapp: WhatsApp, said: str, status: int) -> None:
+    """In health, in the answer to a ping and in metrics."""
+
+    async def is_said() -> bool:
+        trip = await trips.through_whatsapp_service(5)
+        async with httpx2.AsyncClient(trust_env=False) as http:
+            health = await http.get(f"{whatsapp.url}/health")
+            metrics = (await http.get(f"{whatsapp.url}/metrics")).text
+        return (
+            health.status_code == status
+            and health.json()["checks"]["credentialStore"] == said
+            and len(trip.storeless) == (said != "ok")
+            and f"credential_store_answers {float(said == 'ok')}" in metrics
+        )
+
+    trips = RoundTrips(whatsapp.bus.redis)
+    listening = asyncio.create_task(trips.run())
+    try:
+        await wait_until(is_said, 30, f"store {said}")
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
 
 
 async def _all_connected(whatsapp: WhatsApp, salons: list[SessionId]) -> None:

@@ -44,7 +44,8 @@ class WhatsAppSide:
         self.commands: list[Command] = []
         self.reaction: Reaction | None = None
         self._announcer = Announcer(redis)
-        self._responder = PingResponder(redis, PROCESS_ID)
+        self.store_answers: bool | None = None
+        self._responder = PingResponder(redis, PROCESS_ID, store_answers=lambda: self.store_answers)
         self._heart = Heartbeat(redis, PROCESS_ID)
         self._consumer = CommandConsumer(redis, PROCESS_ID, self._handle, self._refuse)
 

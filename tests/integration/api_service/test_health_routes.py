@@ -4,6 +4,7 @@ import pytest
 
 from api_service.settings import ApiSettings
 from tests.support.api import HEALTH_TOKEN, RunningApi, api_settings, running_api
+from tests.support.whatsapp_side import PROCESS_ID, WhatsAppSide
 
 DETAILS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}
 
@@ -24,6 +25,29 @@ async def test_healthy_with_everything_there(api: RunningApi) -> None:
         "lastActivity",
     }
     assert body["checks"]["whatsapp"]["reachable"] is True
+
+
+async def test_a_credential_store_that_a_whatsapp_process_cannot_reach_is_told(
+    api: RunningApi, whatsapp: WhatsAppSide
+) -> None:
+    """It is not our own database, or is reached in another way."""
+    whatsapp.store_answers = False
+
+    health = (await api.http.get("/health/whatsapp")).json()
+    overall = (await api.http.get("/health")).json()
+
+    assert health["process"]["storeless"] == [PROCESS_ID]
+    assert health["credentialStore"] == {
+        "type": "postgres",
+        "status": "error",
+        "connected": False,
+        "latencyMs": None,
+    }
+    assert health["status"] == "error"
+    assert (overall["status"], overall["checks"]["database"]["status"]) == ("warning", "ok")
+
+    whatsapp.store_answers = True
+    assert (await api.http.get("/health/whatsapp")).json()["status"] == "ok"
 
 
 async def test_warns_without_the_whatsapp_process(api: RunningApi) -> None:
