@@ -55,13 +55,14 @@ class Rows(Directory):
         self.deleted: list[str] = []
         self.sighted: dict[SessionId, float] = {}
         self.sightings_written = self.sightings_asked = 0
+        self.phone_seen_s: float | None = None
 
     async def find_session(self, session_id: SessionId) -> StoredSession | None:
         if self.away:
             raise StoreUnavailableError
         if self.jid is None and not self.frozen:
             return None
-        return StoredSession(session_id, self.jid, self.frozen)
+        return StoredSession(session_id, self.jid, self.frozen, phone_seen_s=self.phone_seen_s)
 
     async def confirm(self, _tenure: Tenure) -> None:
         if self.away:
@@ -112,12 +113,6 @@ class Rows(Directory):
             raise StoreUnavailableError
         self.sightings_written += 1
         self.sighted.update(seen)
-
-    async def sightings(self, session_ids: list[SessionId]) -> Sightings:
-        self.sightings_asked += 1
-        if self.away:
-            raise StoreUnavailableError
-        return {each: self.sighted[each] for each in session_ids if each in self.sighted}
 
     async def forget_device(self, _tenure: Tenure, _state: str, reason: str) -> None:
         if self.away:

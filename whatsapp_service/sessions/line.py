@@ -16,8 +16,8 @@ class Line:
     """Wall-clock seconds, but for ``proved_at``, which is monotonic.
 
     ``alive``: proved, and no question has gone unanswered since. ``silent_at``: when the line was
-    last found dark. ``phone_kept_at``: what Postgres has of ``phone_seen_at``, once
-    ``phone_recalled``. ``told``: what the outside knows.
+    last found dark. ``phone_kept_at``: what Postgres has of ``phone_seen_at``. ``told``: what the
+    outside knows.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,6 @@ class Line:
         self.connected_since: float | None = None
         self.phone_seen_at: float | None = None
         self.phone_kept_at: float | None = None
-        self.phone_recalled = False
         self.last_proved_at: float | None = None
         self.silent_at: float | None = None
         self.proved_at = time.monotonic()
@@ -63,6 +62,12 @@ class Line:
     def lose(self) -> None:
         self.logged_in = self.alive = False
         self.connected_since = None
+
+    def recall_phone(self, seen_at: float | None) -> None:
+        """What an earlier life has seen, or another owner."""
+        self.phone_kept_at = seen_at
+        if seen_at is not None:
+            self.phone_seen_at = max(seen_at, self.phone_seen_at or seen_at)
 
     def see_phone(self) -> None:
         self.phone_seen_at = time.time()

@@ -1,4 +1,4 @@
-"""Keeps when salons' phones were seen over restarts of the process."""
+"""Keeps when salons' phones were seen, for their sessions' next owners."""
 
 import asyncio
 from collections.abc import Iterable
@@ -27,28 +27,16 @@ class PhoneMemory:
         self._look_s = look_s
 
     async def run(self) -> None:
-        """For ever; what cannot be read or kept now is tried again at the next look."""
+        """For ever; what cannot be kept now is tried again at the next look."""
         while True:
             await asyncio.sleep(self._look_s)
             try:
-                await self._recall()
                 await self._keep()
             except StoreUnavailableError:
                 _log.warning("phone_sightings_not_kept")
 
-    async def _recall(self) -> None:
-        asking = [it for it in self._sessions if it.device and not it.line.phone_recalled]
-        if not asking:
-            return
-        known = await self._directory.sightings([it.session_id for it in asking])
-        for session in asking:
-            line, kept_at = session.line, known.get(session.session_id)
-            line.phone_recalled, line.phone_kept_at = True, kept_at
-            if kept_at is not None:
-                line.phone_seen_at = max(kept_at, line.phone_seen_at or kept_at)
-
     async def _keep(self) -> None:
-        lines = {it.session_id: it.line for it in self._sessions if it.line.phone_recalled}
+        lines = {it.session_id: it.line for it in self._sessions if it.device}
         news = {
             session_id: line.phone_seen_at
             for session_id, line in lines.items()

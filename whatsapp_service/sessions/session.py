@@ -206,6 +206,7 @@ class Session:
         with contextlib.suppress(ValueError):
             self.device = DeviceJid.parse(stored.jid) if stored.jid else None
         self.connection.standing = Standing.stored(stored)
+        self.line.recall_phone(stored.phone_seen_s)
         if stored.frozen:
             self.freezing.remember()
         if self.device is not None:

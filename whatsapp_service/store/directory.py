@@ -90,9 +90,6 @@ class Directory:
     async def keep_sightings(self, seen: Sightings) -> None:
         await self._ask(lambda it: sightings.keep(it, seen))
 
-    async def sightings(self, session_ids: list[SessionId]) -> Sightings:
-        return await self._ask(lambda it: sightings.recall(it, session_ids))
-
     async def _ask(
         self, query: Callable[[Connection], Awaitable[T]], pool: Pool | None = None
     ) -> T:

@@ -45,7 +45,8 @@ WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s;
 
 -- name: find_session
 SELECT session_id, jid, frozen, reason,
-    extract(epoch FROM retry_at - now())::double precision AS retry_in_s
+    extract(epoch FROM retry_at - now())::double precision AS retry_in_s,
+    extract(epoch FROM phone_seen_at)::double precision AS phone_seen_s
 FROM whatsapp_sessions
 WHERE session_id = %(session_id)s;
 
@@ -99,8 +100,3 @@ UPDATE whatsapp_sessions
 SET phone_seen_at = greatest(phone_seen_at, to_timestamp(seen.at_s))
 FROM unnest(%(session_ids)s::text[], %(moments_s)s::float8[]) AS seen (session_id, at_s)
 WHERE whatsapp_sessions.session_id = seen.session_id;
-
--- name: sightings
-SELECT session_id, extract(epoch FROM phone_seen_at)::float8 AS seen_at_s
-FROM whatsapp_sessions
-WHERE session_id = ANY(%(session_ids)s) AND phone_seen_at IS NOT NULL;

@@ -15,7 +15,7 @@ class StoredSession:
     """``jid`` with its device part, as the library's store has it; None when nothing is linked.
 
     ``reason``: why it has ended, if it has; ``retry_in_s``: until it is tried again by itself,
-    negative when that is past.
+    negative when that is past. ``phone_seen_s``: since the epoch, of whatever phone it had last.
     """
 
     session_id: SessionId
@@ -23,6 +23,7 @@ class StoredSession:
     frozen: bool
     reason: str | None = None
     retry_in_s: float | None = None
+    phone_seen_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

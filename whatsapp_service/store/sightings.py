@@ -3,7 +3,7 @@
 Written for many salons at once, and only ever forward, so that whoever comes late does no harm.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +19,3 @@ Sightings = Mapping[SessionId, float]
 async def keep(connection: Connection, sightings: Sightings) -> None:
     values = {"session_ids": list(sightings), "moments_s": list(sightings.values())}
     await connection.execute(_SQL["keep_sightings"], values)
-
-
-async def recall(connection: Connection, session_ids: Iterable[SessionId]) -> Sightings:
-    """Without those of which there is none."""
-    cursor = await connection.execute(_SQL["sightings"], {"session_ids": list(session_ids)})
-    return {row["session_id"]: row["seen_at_s"] for row in await cursor.fetchall()}

@@ -27,24 +27,24 @@ async def linked(stage: Stage) -> AsyncIterator[Stage]:
     await asyncio.gather(memory, return_exceptions=True)
 
 
-async def test_what_an_earlier_life_has_seen_is_known(linked: Stage) -> None:
-    linked.rows.sighted[SALON] = LONG_AGO
+async def test_what_an_earlier_life_has_seen_is_told_from_the_first_word_on(stage: Stage) -> None:
+    """Health would know nothing of the phone right after a session has changed hands."""
+    stage.rows.jid, stage.rows.phone_seen_s = JID, LONG_AGO
 
-    await wait_until(lambda: linked.session.line.phone_seen_at == LONG_AGO)
+    stage.session.recall()
+    await wait_until(lambda: stage.heard.said)
 
-    assert linked.rows.sightings_written == 0
+    assert stage.heard.said[0].snapshot.phone_seen == LONG_AGO * 1000
 
 
-async def test_what_was_seen_before_the_past_was_known_stays(linked: Stage) -> None:
-    linked.rows.sighted[SALON] = LONG_AGO
-    linked.rows.away = True
-    linked.session.line.take(Heard(from_phone=True))
-    seen_at = linked.session.line.phone_seen_at
-    linked.rows.away = False
+async def test_what_was_seen_before_the_past_was_known_stays(stage: Stage) -> None:
+    line = stage.session.line
+    line.take(Heard(from_phone=True))
+    seen_at = line.phone_seen_at
 
-    await wait_until(lambda: linked.rows.sighted[SALON] == seen_at)
+    line.recall_phone(LONG_AGO)
 
-    assert linked.session.line.phone_seen_at == seen_at
+    assert line.phone_seen_at == seen_at
 
 
 async def test_a_phone_that_is_busy_is_written_down_now_and_then(linked: Stage) -> None:
