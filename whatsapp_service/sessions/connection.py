@@ -180,6 +180,7 @@ class Connection:
 
         async def renew() -> None:
             if client is self.client:
+                self._session.line.lose()
                 self._session.apply(ConnectionLost(reason))
                 await self._reopen()
 

@@ -24,6 +24,9 @@ def count_lines(inventory: Inventory, sessions: Iterable[Session]) -> None:
         old = [now - (moment(line) or line.connected_since or now) for line in lines()]
         return {str(limit_s): sum(age > limit_s for age in old) for limit_s in limits_s}
 
+    def longer() -> Mapping[str, float]:
+        return ages(lambda line: line.connected_since, OLDER_THAN_S)
+
     def older() -> Mapping[str, float]:
         return ages(lambda line: line.last_event_at, OLDER_THAN_S)
 
@@ -44,6 +47,12 @@ def count_lines(inventory: Inventory, sessions: Iterable[Session]) -> None:
         "sessions_silent",
         "Connected sessions whose line owes an answer",
         lambda: sum(not line.alive for line in lines()),
+    )
+    inventory.add_each(
+        "sessions_connected_longer_than",
+        "Sessions that are connected without a break for so many seconds",
+        "seconds",
+        longer,
     )
     inventory.add_each(
         "sessions_last_event_older_than",

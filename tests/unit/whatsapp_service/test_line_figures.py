@@ -17,6 +17,7 @@ LINES = {
     "sessions_logged_in",
     "sessions_socket_alive",
     "sessions_silent",
+    "sessions_connected_longer_than",
     "sessions_last_event_older_than",
     "sessions_phone_unseen_for",
 }
@@ -49,7 +50,7 @@ def figures(stage: Stage) -> dict[str, float]:
 
 async def test_each_fact_is_counted_apart(stage: Stage, gateway: ScriptedGateway) -> None:
     idle = figures(stage)
-    assert len(idle) == 3 + 2 * 3
+    assert len(idle) == 3 + 3 * 3
     assert set(idle.values()) == {0}
 
     client = await connect(stage, gateway)
@@ -66,11 +67,14 @@ async def test_ages_are_counted_by_how_long_ago(stage: Stage, gateway: ScriptedG
     client = await connect(stage, gateway)
     client.deliver(Heard(from_phone=True))
     line = stage.session.line
+    line.connected_since = time.time() - 25 * HOUR_S
     line.last_event_at = time.time() - 2 * HOUR_S
     line.phone_seen_at = time.time() - 13 * 24 * HOUR_S
 
     told = figures(stage)
 
+    longer = "sessions_connected_longer_than"
+    assert [told[f"{longer} {each}"] for each in (300, 3600, 86400)] == [1, 1, 1]
     older = "sessions_last_event_older_than"
     assert [told[f"{older} {each}"] for each in (300, 3600, 86400)] == [1, 1, 0]
     unseen = "sessions_phone_unseen_for"

@@ -91,6 +91,24 @@ async def test_a_refusal_is_tried_again_before_it_ends_the_link(
     assert (remaining_s(scripted) or 0) < 5
 
 
+async def test_a_connection_that_is_given_up_is_not_told_as_logged_in(
+    scripted: Stage, gateway: ScriptedGateway
+) -> None:
+    client = await connect(scripted, gateway)
+
+    assert scripted.session.connection.renew(client, Reason.ROUTE_CHANGED)
+    await wait_until(lambda: len(gateway.clients) == 2 and scripted.session.connected)
+
+    [given_up] = [
+        it for it in scripted.heard.events(StatusChanged) if it.reason == Reason.ROUTE_CHANGED
+    ]
+    assert (given_up.logged_in, given_up.socket_alive, given_up.connected_since) == (
+        False,
+        False,
+        None,
+    )
+
+
 async def test_a_login_that_nobody_answers_is_given_up(
     scripted: Stage, gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
