@@ -35,7 +35,7 @@ def main() -> NoReturn:
     )
     try:
         # A runner that is closed would wait for threads that the library may hold for ever.
-        status = 0 if asyncio.Runner().run(run(settings, listener)) else 1
+        status = asyncio.Runner().run(run(settings, listener))
     except LibraryRefusedError as error:
         sys.stderr.write(f"library: {error}\n")
         status = EXIT_CONFIGURATION

@@ -3,36 +3,34 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 import uvicorn
-from redis.asyncio import Redis
 
 from shared.bus.announcement import Announcer
 from shared.bus.commands import CommandConsumer, CommandSender
-from shared.bus.connection import BusError, connect_redis
+from shared.bus.connection import BusError
 from shared.bus.durability import DurabilityWatch
 from shared.bus.heartbeat import Heartbeat, Heartbeats
 from shared.bus.ping import PingResponder
 from shared.bus.publisher import Publisher
 from shared.bus.snapshots import Snapshots
 from shared.bus.vitals import Vitals
-from shared.db import DatabaseError, Pool, make_pool
 from shared.http_server import Server
 from shared.lifecycle import (
     BackgroundTasks,
     background_tasks,
+    descriptor_limit,
     new_process_id,
     stop_on_signals,
 )
+from whatsapp_service.adapters import Adapters, open_adapters
 from whatsapp_service.gateway.library import load_library, require_genuine_library
 from whatsapp_service.gateway.linked_client import Gateway
 from whatsapp_service.gateway.store_url import without_idle_connections
 from whatsapp_service.operator_http import OperatorHttp, Stores, take_inventory
-from whatsapp_service.owners.guard import Guard, elapsed_s
+from whatsapp_service.owners.guard import EXIT_START_AGAIN, Guard, elapsed_s
 from whatsapp_service.owners.hearts import Hearts
 from whatsapp_service.owners.lease import Lease
 from whatsapp_service.owners.machine import this_machine
@@ -43,6 +41,7 @@ from whatsapp_service.sessions.linker_pool import LinkerPool
 from whatsapp_service.sessions.orphans import Orphans
 from whatsapp_service.sessions.phone_memory import PhoneMemory
 from whatsapp_service.sessions.refusals import Refusals
+from whatsapp_service.sessions.retirement import Retirement, choose_limit
 from whatsapp_service.sessions.route_watch import watch_routes
 from whatsapp_service.sessions.routes import Routes
 from whatsapp_service.sessions.scouts import Scouts
@@ -57,23 +56,27 @@ from whatsapp_service.store.registry import Registry
 
 _log = structlog.get_logger(__name__)
 
-CREDENTIAL_POOL_SIZE: Final = 3
 FLUSH_S: Final = 3.0
 
 
-async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
-    """Until SIGINT or SIGTERM. False when a background task died: a supervisor starts us again."""
+async def run(settings: WhatsAppSettings, listener: socket.socket) -> int:
+    """Until SIGINT or SIGTERM, then 0.
+
+    Any other status means that a supervisor is to start us again: 1, a background task died; 75, we
+    have retired.
+    """
     stop = stop_on_signals()
     if settings.production:
         require_genuine_library()
-    async with _adapters(settings) as adapters:
+    async with open_adapters(settings) as adapters:
         process = Process(settings, adapters)
         async with background_tasks() as publishing, background_tasks() as working:
             process.start(publishing, working, listener)
             _log.info("whatsapp_service_started", process_id=process.process_id)
-            await _first_of(stop, working.failed, publishing.failed)
+            retires = process.retirement.due
+            await _first_of(stop, retires, working.failed, publishing.failed)
             _log.info("whatsapp_service_stopping")
-            if stop.is_set():
+            if stop.is_set() or retires.is_set():
                 await process.tenancy.leave(settings.hand_over_timeout_s)
             try:
                 async with asyncio.timeout(settings.shutdown_timeout_s):
@@ -83,17 +86,9 @@ async def run(settings: WhatsAppSettings, listener: socket.socket) -> bool:
                 _log.warning("stop_cut_short", timeout_s=settings.shutdown_timeout_s)
         process.guard.stop()
     _log.info("whatsapp_service_stopped")
-    return stop.is_set()
-
-
-@dataclass(frozen=True, slots=True)
-class Adapters:
-    """``leases``: one connection, so that a renewal never queues behind sessions."""
-
-    redis: Redis
-    database: Pool
-    credentials: Pool
-    leases: Pool
+    if stop.is_set():
+        return 0
+    return EXIT_START_AGAIN if retires.is_set() else 1
 
 
 class Process:
@@ -129,6 +124,12 @@ class Process:
             self._services, self._registry, self._lease, settings.session_sweep_s
         )
         self.tenancy = self._build_tenancy()
+        self.retirement = Retirement(
+            self._lease,
+            self._registry,
+            self._services.gateway,
+            choose_limit(settings.retire_after_clients, descriptor_limit()),
+        )
         self._consumer = CommandConsumer(
             adapters.redis,
             self.process_id,
@@ -203,6 +204,7 @@ class Process:
             tasks.create_task(self.tenancy.run(), name="tenancy")
             tasks.create_task(self._consumer.run(), name="commands")
             tasks.create_task(self._supervisor.sweep(), name="sweep")
+            tasks.create_task(self.retirement.run(), name="retirement")
 
     def _build_services(self) -> Services:
         settings = self._settings
@@ -268,27 +270,6 @@ async def _serve(http: OperatorHttp, listener: socket.socket) -> None:
         http.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
     )
     await Server(config).serve(sockets=[listener])
-
-
-@contextlib.asynccontextmanager
-async def _adapters(settings: WhatsAppSettings) -> AsyncIterator[Adapters]:
-    url = settings.database_url.get_secret_value()
-    redis = connect_redis(settings.redis_url.get_secret_value())
-    database = make_pool(url, settings.database_pool_size, "whatsapp-service")
-    leases = make_pool(url, 1, "whatsapp-service lease")
-    credentials = make_pool(
-        settings.credentials_url, CREDENTIAL_POOL_SIZE, "whatsapp-service credentials"
-    )
-    pools = (database, leases, credentials)
-    try:
-        for pool in pools:
-            with contextlib.suppress(DatabaseError):
-                await pool.open(wait=False)
-        yield Adapters(redis, database, credentials, leases)
-    finally:
-        for pool in pools:
-            await pool.close()
-        await redis.aclose()
 
 
 async def _first_of(*events: asyncio.Event) -> None:

@@ -32,6 +32,7 @@ class WhatsAppSettings(CommonSettings):
     line_answer_s: float = Field(default=10.0, ge=0.1, le=15)
     machine_id: str = Field(default="", max_length=64)
     hand_over_timeout_s: float = Field(default=60.0, ge=0, le=600)
+    retire_after_clients: int = Field(default=1_000, ge=1, le=100_000)
     session_sweep_s: float = Field(default=30.0, ge=0.1, le=3600)
     reconnect_first_s: float = Field(default=2.0, ge=0.01, le=60)
     reconnect_slow_s: float = Field(default=300.0, ge=0.1, le=3600)

@@ -13,10 +13,13 @@ from tests.support.fleet_scenarios import (
     deploy,
     held_by,
     kill,
+    retire,
     stand_still,
     without_postgres,
     without_redis,
 )
+from tests.support.holdings import gauges
+from whatsapp_service.owners.guard import EXIT_START_AGAIN
 
 __all__ = ["fleet", "fleet_ground"]
 
@@ -68,6 +71,22 @@ async def test_a_rolling_deploy_leaves_each_salon_with_one_owner_throughout(flee
     assert outcome.moved >= len(fleet.session_ids)
     assert outcome.longest_away_s <= DEPLOY_AWAY_S
     _assert_one_owner_each(outcome)
+
+
+async def test_one_that_has_left_much_behind_hands_over_and_begins_anew(fleet: Fleet) -> None:
+    fleet.environment["RETIRE_AFTER_CLIENTS"] = "5"
+    await fleet.start_evenly("a", "b", timeout_s=START_S)
+    outcome = await retire(fleet, "a", SETTLE_S)
+    assert outcome.moved > 0
+    assert outcome.ownerless == 0
+    assert outcome.longest_away_s <= DEPLOY_AWAY_S
+    _assert_one_owner_each(outcome)
+    retiring, beside = fleet.members["a"], fleet.members["b"]
+    assert [life.returncode for life in retiring.lives] == [EXIT_START_AGAIN, None]
+    (told,) = [it for it in retiring.lives[0].log_events() if it["event"] == "process_retires"]
+    assert told["left_behind"] == told["limit"]
+    assert (await gauges(retiring.url))["clients_left_behind"] == 0
+    assert len(beside.lives) == 1
 
 
 async def _start(fleet: Fleet) -> None:

@@ -34,7 +34,7 @@ from tests.support.page import Page, open_page
 from tests.support.planted import Planted
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import wait_until
-from whatsapp_service.owners.guard import EXIT_CODE
+from whatsapp_service.owners.guard import EXIT_START_AGAIN
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -141,7 +141,7 @@ async def test_no_output_holds_anything_secret(system: System) -> None:
     written = await system.written()
     assert system.api.terminate() == 0
     # Reached by neither Redis nor Postgres for 12 s, it ends by itself.
-    assert system.whatsapp.process.terminate() in {0, EXIT_CODE}
+    assert system.whatsapp.process.terminate() in {0, EXIT_START_AGAIN}
     written += system.api.log + system.whatsapp.process.log
 
     for event in ("session_changed", "page_failed", "socket_token_in_query", "proxy_unusable"):

@@ -11,9 +11,10 @@ import psutil
 import psycopg
 
 from shared.company_id import SessionId
-from tests.support.fleet import Fleet
+from tests.support.fleet import Fleet, Member
 from tests.support.fleet_ground import Ground, Server
 from tests.support.fleet_recorder import Recorder, recording
+from tests.support.holdings import gauges
 from tests.support.waiting import wait_until
 
 LOOK_EVERY_S: Final = 0.5
@@ -135,6 +136,31 @@ async def drain(fleet: Fleet, name: str, timeout_s: float) -> Outcome:
         await fleet.all_connected(timeout_s)
         outcome.settled_s = time.monotonic() - began
     return outcome
+
+
+async def retire(fleet: Fleet, name: str, timeout_s: float) -> Outcome:
+    """One closes a client so often that it retires; it has handed over its salons and come back."""
+    member = fleet.members[name]
+    async with _observed(fleet) as outcome, _watched(fleet.ground, outcome):
+        held = await held_by(fleet, name)
+        outcome.moved = len(held)
+        lives, began = len(member.lives), time.monotonic()
+        await _close_clients(fleet, member, min(held))
+        await wait_until(
+            lambda: len(member.lives) > lives, timeout_s, f"{name} has ended and is started anew"
+        )
+        await fleet.wait_healthy(member)
+        await fleet.all_connected(timeout_s)
+        outcome.settled_s = time.monotonic() - began
+    return outcome
+
+
+async def _close_clients(fleet: Fleet, member: Member, salon: SessionId) -> None:
+    """As many as end it, all of one salon."""
+    held = await gauges(member.url)
+    for _ in range(int(held["clients_left_behind_limit"] - held["clients_left_behind"])):
+        for ask in (fleet.bus.freeze, fleet.bus.thaw):
+            assert (await fleet.bus.result(await ask(salon), salon)).success
 
 
 async def held_by(fleet: Fleet, name: str) -> set[SessionId]:

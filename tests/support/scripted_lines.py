@@ -52,6 +52,7 @@ class ScriptedGateway(Gateway):
 
     def __init__(self) -> None:
         self.store_url = "postgres://store"
+        self.left_behind = 0
         self.clients: list[ScriptedClient] = []
 
     def client_for(

@@ -63,6 +63,8 @@ class Gateway:
     """Opens clients.
 
     Every call of theirs goes by ``maps``, which keeps the library from killing the process.
+    ``left_behind`` counts those that were opened and closed: the library keeps the connections to
+    Postgres of each.
     """
 
     def __init__(self, library: Library, store_url: str, device_name: str) -> None:
@@ -70,6 +72,7 @@ class Gateway:
         self.store_url = store_url
         self.device_name = device_name
         self.maps = ClientMaps()
+        self.left_behind = 0
         self._numbers = itertools.count(1)
         self._departures: set[asyncio.Task[None]] = set()
 
@@ -190,6 +193,7 @@ class LinkedClient:
         task = self._client.connect_task
         if task is None:
             return
+        self._gateway.left_behind += 1
         disconnecting = await self._gateway.maps.call(self._client.disconnect)
         await asyncio.wait({disconnecting}, timeout=STOP_S)
         if not disconnecting.done() or not await self._forget(task):

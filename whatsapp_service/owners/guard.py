@@ -14,8 +14,8 @@ SIGN_LIMIT_S: Final = 12.0
 """Without a sign of life for so long we end: others take our sessions after 15 s (`Lease`)."""
 
 LOOK_EVERY_S: Final = 0.25
-EXIT_CODE: Final = 75
-"""EX_TEMPFAIL: a supervisor starts us again."""
+EXIT_START_AGAIN: Final = 75
+"""EX_TEMPFAIL: a supervisor starts us again, also one that leaves alone what has ended with 0."""
 
 
 def elapsed_s() -> float:
@@ -26,7 +26,7 @@ def elapsed_s() -> float:
 
 def end_at_once() -> None:
     """Nothing is closed in order: the library would reconnect a lost socket meanwhile."""
-    os._exit(EXIT_CODE)
+    os._exit(EXIT_START_AGAIN)
 
 
 class Guard:

@@ -32,6 +32,25 @@ DELETE FROM whatsapp_processes WHERE process_id = %(process_id)s;
 UPDATE whatsapp_processes SET draining = %(draining)s WHERE process_id = %(process_id)s
 RETURNING process_id;
 
+-- name: lock_retirements
+SELECT pg_advisory_xact_lock(%(key)s);
+
+-- name: retire
+UPDATE whatsapp_processes AS retiring SET draining = true
+WHERE process_id = %(process_id)s
+    AND EXISTS (
+        SELECT 1 FROM whatsapp_processes AS heir
+        WHERE heir.process_id <> retiring.process_id AND NOT heir.draining
+            AND heir.renewed_at > clock_timestamp() - make_interval(secs => %(lease_s)s)
+    )
+    AND NOT EXISTS (
+        SELECT 1
+        FROM whatsapp_processes AS leaving
+            JOIN whatsapp_sessions AS s ON s.owner = leaving.process_id
+        WHERE leaving.process_id <> retiring.process_id AND leaving.draining
+    )
+RETURNING process_id;
+
 -- name: find_owner
 SELECT session_id, owner, epoch FROM whatsapp_sessions
 WHERE session_id = %(session_id)s AND owner IS NOT NULL

@@ -11,6 +11,9 @@ from whatsapp_service.store.sessions import Tenure
 
 _SQL: Final = load_queries(Path(__file__).with_name("owners.sql"))
 
+RETIREMENT_LOCK: Final = 0x41_49_52_45
+"""Any number, as long as it stays the same and is nobody else's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -80,6 +83,18 @@ async def set_draining(connection: Connection, process_id: str, *, draining: boo
         _SQL["set_draining"], {"process_id": process_id, "draining": draining}
     )
     return await cursor.fetchone() is not None
+
+
+async def retire(connection: Connection, process_id: str, lease_s: float) -> bool:
+    """Drain this process, unless another is handing over its sessions, or none could take ours.
+
+    One after the other: two that ask at once would each take the other for its heir.
+    """
+    async with connection.transaction():
+        await connection.execute(_SQL["lock_retirements"], {"key": RETIREMENT_LOCK})
+        asked = {"process_id": process_id, "lease_s": lease_s}
+        cursor = await connection.execute(_SQL["retire"], asked)
+        return await cursor.fetchone() is not None
 
 
 async def place(

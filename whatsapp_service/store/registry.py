@@ -58,6 +58,9 @@ class Registry:
     async def set_draining(self, process_id: str) -> None:
         await ask(self._leases, lambda it: processes.set_draining(it, process_id, draining=True))
 
+    async def retire(self, process_id: str, lease_s: float) -> bool:
+        return await ask(self._database, lambda it: processes.retire(it, process_id, lease_s))
+
     async def owned(self, process_id: str) -> list[Tenure]:
         return await ask(self._database, lambda it: processes.owned(it, process_id))
 

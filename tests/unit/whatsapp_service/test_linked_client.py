@@ -91,10 +91,7 @@ def heard() -> list[object]:
 
 
 @pytest.fixture
-async def client(
-    library: ScriptedLibraryClient, heard: list[object], monkeypatch: pytest.MonkeyPatch
-) -> LinkedClient:
-    monkeypatch.setattr(linked_client, "REGISTRATION_S", 0.0)
+def gateway(library: ScriptedLibraryClient) -> Gateway:
     parts = Library(
         client=lambda *_args, **_fields: library,
         events=SimpleNamespace(**{name: name for name in CONVERSIONS}),
@@ -103,10 +100,38 @@ async def client(
         proxy_settings=str,
         list_devices=str,
     )
-    gateway = Gateway(parts, "postgres://store", "AI Admin")
-    client = gateway.client_for(SessionId("company_1001"), DeviceJid.parse(JID), None, heard.append)
+    return Gateway(parts, "postgres://store", "AI Admin")
+
+
+@pytest.fixture
+async def client(
+    gateway: Gateway, heard: list[object], monkeypatch: pytest.MonkeyPatch
+) -> LinkedClient:
+    monkeypatch.setattr(linked_client, "REGISTRATION_S", 0.0)
+    client = new_client(gateway, heard)
     await client.open()
     return client
+
+
+def new_client(gateway: Gateway, heard: list[object]) -> LinkedClient:
+    salon = SessionId("company_1001")
+    return gateway.client_for(salon, DeviceJid.parse(JID), None, heard.append)
+
+
+async def test_a_client_that_was_opened_and_closed_is_counted_once(
+    client: LinkedClient, gateway: Gateway
+) -> None:
+    assert gateway.left_behind == 0
+    for _ in range(2):
+        await client.close()
+    assert gateway.left_behind == 1
+
+
+async def test_one_that_was_never_opened_leaves_nothing(
+    gateway: Gateway, heard: list[object]
+) -> None:
+    await new_client(gateway, heard).close()
+    assert gateway.left_behind == 0
 
 
 async def test_an_answer_proves_the_line_and_is_timed(client: LinkedClient) -> None:
