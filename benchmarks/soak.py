@@ -12,17 +12,21 @@ import random
 import shutil
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import httpx2
+import psutil
 import structlog
 
 from benchmarks.report import Report, say
 from benchmarks.soak_life import Life
-from benchmarks.soak_samples import Sample, take_sample, trends
+from benchmarks.soak_samples import RETIRE_AFTER_CLIENTS, Sample, take_sample, trends
 from tests.support.fleet import NAMES, Fleet, open_fleet
 from tests.support.fleet_ground import Ground, open_ground
 from tests.support.fleet_recorder import Recorder, recording
+from tests.support.fleet_scenarios import all_healthy
 from tests.support.holdings import gauges
 from tests.support.waiting import wait_until
 
@@ -39,8 +43,9 @@ ENVIRONMENT: Final = {
     "RECONNECT_FIRST_S": "0.5",
     "RECONNECT_SLOW_S": "10",
     "CONNECTION_STABLE_S": "3",
+    "RETIRE_AFTER_CLIENTS": str(RETIRE_AFTER_CLIENTS),
 }
-"""Patience is compressed as the day is."""
+"""Patience is compressed as the day is, and what a process may leave behind in it."""
 STORE_IDLE_S: Final = 10
 
 
@@ -69,7 +74,9 @@ async def _rounds(life: Life, recorder: Recorder, samples: list[Sample], end: fl
     while time.monotonic() < end:
         await life.live(ROUND_S)
         await _calm(life.fleet, recorder)
-        samples.append(await take_sample(life.fleet))
+        life.deeds["retirements"] = sum("process_retires" in log for log in life.fleet.logs())
+        with suppress(psutil.NoSuchProcess):  # it has just retired: a round without a sample
+            samples.append(await take_sample(life.fleet))
         deeds = ", ".join(f"{number} {deed}" for deed, number in sorted(life.deeds.items()))
         say(f"  round {life.round}: {deeds}")
 
@@ -79,11 +86,10 @@ async def _calm(fleet: Fleet, recorder: Recorder) -> None:
     await fleet.phones.clear_faults()
     await fleet.all_connected(CALM_S)
 
-    async def nobody_links() -> bool:
-        held = [await gauges(member.url) for member in fleet.members.values()]
-        return all(it["linkers_in_use"] == it["linkers_queued"] == 0 for it in held)
+    async def calm() -> bool:
+        return await _at_rest(fleet) and not await fleet.missing()
 
-    await wait_until(nobody_links, CALM_S, "no link attempt is under way")
+    await wait_until(calm, CALM_S, "nobody links or retires, and every salon is connected")
     complaints = {
         "held twice": await recorder.replaced(),
         "stale events": recorder.stale(),
@@ -93,6 +99,22 @@ async def _calm(fleet: Fleet, recorder: Recorder) -> None:
     told = {name: what for name, what in complaints.items() if what}
     if told:
         raise SoakFailedError(str(told)[:2_000])
+
+
+async def _at_rest(fleet: Fleet) -> bool:
+    """All are there, no link attempt is under way, and nobody has left so much that he retires."""
+    members = fleet.members.values()
+    if not all(member.runs for member in members) or not await all_healthy(fleet):
+        return False
+    try:
+        held = [await gauges(member.url) for member in members]
+    except httpx2.TransportError:
+        return False
+    return all(
+        it["linkers_in_use"] == it["linkers_queued"] == 0
+        and it["clients_left_behind"] < it["clients_left_behind_limit"]
+        for it in held
+    )
 
 
 def _note(report: Report, life: Life, samples: list[Sample], minutes: float) -> bool:
@@ -115,7 +137,9 @@ def _note(report: Report, life: Life, samples: list[Sample], minutes: float) -> 
     growing = [trend.name for trend in found if not trend.flat]
     if growing:
         say(f"growing: {', '.join(growing)}")
-    return not growing
+    if not deeds["retirements"]:
+        report.facts += ["", "No process has retired: what closed clients leave was not put right."]
+    return not growing and deeds["retirements"] > 0
 
 
 def main() -> int:

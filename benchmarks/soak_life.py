@@ -33,7 +33,7 @@ EVEN: Final = 0.5
 OUTAGE_S: Final = 3.0
 STUMBLE_S: Final = 2.0
 CHURNED: Final = ("b", "c")
-"""Processes that are restarted and killed; `a` lives through all of it."""
+"""Processes that are restarted and killed; `a` ends by itself alone, when it retires."""
 
 Mischief = Callable[[], Awaitable[None]]
 
@@ -204,6 +204,9 @@ class Life:
             await asyncio.sleep(10 * BREATH_S)
 
     async def _deploy(self, name: str) -> None:
+        member = self.fleet.members[name]
+        # It may be between two lives, if it has retired.
+        await wait_until(lambda: self.fleet.health(member), STEP_S, f"{name} is there")
         await self.fleet.terminate(name)
         await self.fleet.start(name)
         self.deeds["deploys"] += 1
