@@ -92,15 +92,17 @@ class LinkRecorder:
 
     async def _write_all(self) -> None:
         while self._told:
-            session_id = next(iter(self._told))
-            event = self._told.pop(session_id)
+            session_id, event = next(iter(self._told.items()))
             try:
                 async with asyncio.timeout(WRITE_S):
                     await self._write(salon_id_of(session_id), event)
             except (DatabaseError, TimeoutError) as error:
-                self._told.setdefault(session_id, event)
                 _log.warning("link_not_recorded", waiting=self.waiting, error=type(error).__name__)
+                self._told[session_id] = self._told.pop(session_id)  # others go first
                 await asyncio.sleep(RETRY_S)
+            else:
+                if self._told[session_id] is event:
+                    del self._told[session_id]
 
     async def _write(self, salon_id: SalonId, event: LinkNews) -> None:
         if isinstance(event, Connected):

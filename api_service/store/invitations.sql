@@ -1,8 +1,11 @@
 -- name: note_ended
--- Once per ending: until it is connected again, the salon is not linked and not invited anew.
+-- Once per ending: until it is connected again, the salon is not linked and not invited anew. A
+-- first link may have come and gone without anybody there to write it down.
 WITH salon AS (
-    UPDATE companies SET whatsapp_connected = false, updated_at = now()
-    WHERE yclients_id = %(salon_id)s AND whatsapp_connected
+    UPDATE companies
+    SET whatsapp_connected = false, updated_at = now(),
+        whatsapp_connected_at = COALESCE(whatsapp_connected_at, now())
+    WHERE yclients_id = %(salon_id)s AND (whatsapp_connected OR whatsapp_connected_at IS NULL)
     RETURNING id, yclients_id, installation, integration_status
 )
 INSERT INTO marketplace_events (company_id, salon_id, event_type, event_data)
@@ -14,7 +17,8 @@ WHERE integration_status IS DISTINCT FROM 'uninstalled';
 -- name: still_linked
 SELECT yclients_id AS salon_id
 FROM companies
-WHERE whatsapp_connected AND yclients_id = ANY(%(salon_ids)s);
+WHERE (whatsapp_connected OR whatsapp_connected_at IS NULL)
+    AND yclients_id = ANY(%(salon_ids)s);
 
 -- name: whom_to_invite
 SELECT id, title, COALESCE(integration_status, 'pending_whatsapp') AS status,

@@ -134,6 +134,19 @@ async def test_what_ended_while_no_process_was_there_is_found_once(town: Town) -
     assert not town.linked()
 
 
+async def test_a_first_link_that_came_and_went_while_no_process_was_there_invites_once(
+    town: Town,
+) -> None:
+    rows(town.database_url, "UPDATE companies SET whatsapp_connected = NULL RETURNING id")
+    await town.whatsapp.status(SESSION, SessionStatus.LOGGED_OUT, reason=Reason.DEVICE_REMOVED)
+
+    await asyncio.gather(*(recorder._look_for_endings() for recorder in town.recorders))
+    await town.recorders[0]._look_for_endings()
+
+    assert town.invitations() == [Reason.DEVICE_REMOVED]
+    assert not town.linked()
+
+
 async def test_a_failed_link_attempt_is_no_ending(town: Town) -> None:
     await town.whatsapp.status(SESSION, SessionStatus.ERROR, reason=Reason.REFUSED)
 
