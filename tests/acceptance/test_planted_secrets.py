@@ -135,6 +135,7 @@ def settings_of(whatsapp: WhatsApp) -> list[Planted]:
 async def test_no_output_holds_anything_secret(system: System) -> None:
     token = await register(system)
     await bring_bad_input(system, token)
+    await be_invited(system)
     await link_by_qr(system, token)
     await link_by_code(system)
     await provoke_failures(system, token)
@@ -167,6 +168,19 @@ async def register(system: System) -> str:
         planted.secret("user_data_sign", signed["user_data_sign"]),
     ]
     return token
+
+
+async def be_invited(system: System) -> None:
+    """To link anew: whoever has the link can do so; it is given, followed, and refused when cut."""
+    admin = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    async with httpx2.AsyncClient(base_url=system.url, trust_env=False, timeout=PATIENCE_S) as http:
+        answer = await http.post(f"/marketplace/admin/salons/{SALON}/invitation", headers=admin)
+        assert answer.status_code == httpx2.codes.OK, answer.text
+        url = str(answer.json()["url"])
+        system.planted.append(planted.token("invitation", url.partition("token=")[2]))
+        for followed in (url, url[:-4]):
+            await http.get(followed)
+        await http.get("/marketplace/admin/audit", headers=admin)
 
 
 def made_token(system: System) -> str:
