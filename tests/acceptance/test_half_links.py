@@ -7,6 +7,7 @@ import psycopg
 
 from shared.company_id import SessionId
 from shared.messages.events import Connected, PairingCode, Qr
+from shared.messages.status import SessionStatus
 from tests.acceptance.conftest import WhatsApp
 
 SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
@@ -46,6 +47,32 @@ async def test_a_process_killed_before_it_knows_of_the_device_finds_it_in_its_ne
         assert connected.phone_number == phone
         assert len((await whatsapp.phones.phone(phone)).devices) == 1
     assert await owned_devices(database_url) == 2
+
+
+async def test_a_link_that_takes_another_s_place_and_is_cut_takes_it_in_the_next_life(
+    whatsapp: WhatsApp, database_url: str
+) -> None:
+    await whatsapp.link_by_qr(SALON, PHONE)
+    [device] = (await whatsapp.phones.phone(PHONE)).devices
+    await whatsapp.phones.replace(PHONE, device.device)
+    await whatsapp.bus.status(SessionStatus.REPLACED, SALON)
+    await whatsapp.phones.create_phone(OTHER_PHONE)
+    seen = len(whatsapp.bus.events)
+    await whatsapp.bus.request_qr(SALON)
+    qr = await whatsapp.bus.event(Qr, SALON, after=seen)
+    whatsapp.process.signal(signal.SIGSTOP)
+    await whatsapp.phones.scan(OTHER_PHONE, qr.qr)
+
+    whatsapp.process.kill()
+    after = len(whatsapp.bus.events)
+    whatsapp.start()
+
+    connected = await whatsapp.bus.event(Connected, SALON, after=after)
+    assert connected.phone_number == OTHER_PHONE
+    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+        cursor = await connection.execute("SELECT jid FROM whatsmeow_device")
+        kept = [row[0].partition(":")[0] for row in await cursor.fetchall()]
+    assert kept == [OTHER_PHONE]
 
 
 async def test_a_killed_linker_is_replaced_and_the_code_comes_again(whatsapp: WhatsApp) -> None:

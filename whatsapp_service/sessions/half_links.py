@@ -40,6 +40,21 @@ class HalfLinks:
         """The device that came of an attempt and that no salon has yet."""
         return (await self._unowned()).get(identity)
 
+    async def newer_device(self, session_id: SessionId) -> DeviceJid | None:
+        """Of a link that was cut in the middle while the salon had another device.
+
+        For its owner, before it opens anything.
+        """
+        attempts = await self._directory.attempts_left_behind(OVER_S)
+        newer = [it for it in attempts if it.session_id == session_id and it.is_newer]
+        devices = await self._unowned() if newer else {}
+        found = [devices[it.identity] for it in newer if it.identity in devices]
+        if not found:
+            return None
+        _claimed.labels(outcome="claimed").inc()
+        _log.warning("half_link_claimed", company_id=session_id)
+        return found[-1]
+
     async def leave_behind(self, identity: bytes) -> None:
         """Nobody is at work on that attempt any more, though its process lives."""
         await self._directory.leave_attempt(identity)
@@ -50,7 +65,8 @@ class HalfLinks:
         The process of such an attempt is dead, or it is so old that it must be over. A linker may
         outlive its process for a moment: what has no device yet is looked at again until it is
         over. A salon that has linked again meanwhile keeps what it has, and the credentials of the
-        other device are deleted.
+        other device are deleted. One whose device is older than the attempt takes the newer one
+        when it is opened: `newer_device`.
         """
         attempts = await self._directory.attempts_left_behind(OVER_S)
         if not attempts:
@@ -59,6 +75,8 @@ class HalfLinks:
         claimed, settled = [], []
         for attempt in attempts:
             device = devices.get(attempt.identity)
+            if attempt.is_newer and not attempt.is_over:
+                continue
             if device is not None and await self._claim(attempt, device):
                 claimed.append(attempt.session_id)
             if device is not None or attempt.is_over:

@@ -58,6 +58,11 @@ class Record:
         tenure = self._session.tenure
         await self._write(lambda: self._directory.forget_device(tenure, status, reason))
 
+    @property
+    def behind(self) -> bool:
+        """The row is not as it should be."""
+        return self._unwritten is not None
+
     async def catch_up(self) -> None:
         """Write what is not written yet, if Postgres is there."""
         if self._unwritten is not None:

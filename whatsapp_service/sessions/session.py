@@ -33,6 +33,7 @@ from whatsapp_service.sessions.in_hand import InHand
 from whatsapp_service.sessions.line import Line
 from whatsapp_service.sessions.link_desk import LinkDesk
 from whatsapp_service.sessions.linker_pool import LinkerPool
+from whatsapp_service.sessions.recalling import read_row
 from whatsapp_service.sessions.record import Record
 from whatsapp_service.sessions.routes import Routes
 from whatsapp_service.sessions.scouts import Scouts
@@ -192,10 +193,10 @@ class Session:
         self.post(self._recall)
 
     async def _recall(self) -> None:
-        if self.device is not None or self.linking.busy:
+        if self.device is not None or self.linking.busy or self.record.behind:
             return
         try:
-            stored = await self.services.directory.find_session(self.session_id)
+            stored = await read_row(self)
         except StoreUnavailableError:
             _log.warning("device_not_recalled")
             self.timers.set("recall", RECALL_RETRY_S, self.recall)

@@ -14,12 +14,14 @@ _SQL: Final = load_queries(Path(__file__).with_name("queries.sql"))
 class RecordedAttempt:
     """``identity``: the device's public identity key, 32 bytes.
 
-    ``is_over``: it is so old that nothing can come of it any more.
+    ``is_over``: it is so old that nothing can come of it any more. ``is_newer``: than the device
+    that its salon has.
     """
 
     identity: bytes
     session_id: SessionId
     is_over: bool
+    is_newer: bool
 
 
 @dataclass(frozen=True, slots=True)

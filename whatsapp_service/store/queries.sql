@@ -46,8 +46,15 @@ WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s;
 -- name: find_session
 SELECT session_id, jid, frozen, reason,
     extract(epoch FROM retry_at - now())::double precision AS retry_in_s,
-    extract(epoch FROM phone_seen_at)::double precision AS phone_seen_s
-FROM whatsapp_sessions
+    extract(epoch FROM phone_seen_at)::double precision AS phone_seen_s,
+    jid IS NOT NULL AND EXISTS (
+        SELECT 1 FROM whatsapp_link_attempts AS attempt
+        WHERE attempt.session_id = stored.session_id AND attempt.started_at > stored.linked_at
+            AND NOT EXISTS (
+                SELECT 1 FROM whatsapp_processes WHERE process_id = attempt.process_id
+            )
+    ) AS link_cut
+FROM whatsapp_sessions AS stored
 WHERE session_id = %(session_id)s;
 
 -- name: credentials_exist
@@ -62,8 +69,9 @@ VALUES (%(identity)s, %(session_id)s, %(process_id)s)
 ON CONFLICT (identity) DO NOTHING;
 
 -- name: attempts_left_behind
-SELECT identity, session_id, started_at <= now() - make_interval(secs => %(over_s)s) AS is_over
-FROM whatsapp_link_attempts AS attempt
+SELECT identity, session_id, started_at <= now() - make_interval(secs => %(over_s)s) AS is_over,
+    jid IS NOT NULL AND coalesce(started_at > linked_at, false) AS is_newer
+FROM whatsapp_link_attempts AS attempt LEFT JOIN whatsapp_sessions USING (session_id)
 WHERE started_at <= now() - make_interval(secs => %(over_s)s)
     OR NOT EXISTS (
         SELECT 1 FROM whatsapp_processes WHERE process_id = attempt.process_id

@@ -16,6 +16,7 @@ class StoredSession:
 
     ``reason``: why it has ended, if it has; ``retry_in_s``: until it is tried again by itself,
     negative when that is past. ``phone_seen_s``: since the epoch, of whatever phone it had last.
+    ``link_cut``: a link to another device was cut in the middle since this one was linked.
     """
 
     session_id: SessionId
@@ -24,6 +25,7 @@ class StoredSession:
     reason: str | None = None
     retry_in_s: float | None = None
     phone_seen_s: float | None = None
+    link_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

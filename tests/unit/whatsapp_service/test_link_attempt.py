@@ -54,7 +54,7 @@ class Rows(Directory):
     ) -> None:
         if self.away:
             raise StoreUnavailableError
-        self.attempts.append(RecordedAttempt(identity, session_id, is_over=False))
+        self.attempts.append(RecordedAttempt(identity, session_id, is_over=False, is_newer=False))
 
     async def owned_jids(self) -> set[str]:
         return self.owned
@@ -208,7 +208,7 @@ async def test_before_a_qr_is_told_it_is_on_record_whose_device_it_will_be(trial
 
     await trial.heard(QR)
 
-    assert trial.rows.attempts == [RecordedAttempt(IDENTITY, SALON, is_over=False)]
+    assert trial.rows.attempts == [RecordedAttempt(IDENTITY, SALON, is_over=False, is_newer=False)]
 
 
 async def test_without_postgres_no_qr_is_told(trial: Trial) -> None:
