@@ -56,8 +56,11 @@ class Rows(Directory):
         self.sighted: dict[SessionId, float] = {}
         self.sightings_written = self.sightings_asked = 0
         self.phone_seen_s: float | None = None
+        self.asked = 0
+        """For the salon's row, or for its credentials."""
 
     async def find_session(self, session_id: SessionId) -> StoredSession | None:
+        self.asked += 1
         if self.away:
             raise StoreUnavailableError
         if self.jid is None and not self.frozen:
@@ -82,6 +85,7 @@ class Rows(Directory):
         return None
 
     async def credentials_exist(self, _jid: str) -> bool:
+        self.asked += 1
         if self.credentials_away:
             raise StoreUnavailableError
         return self.credentials_there

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from whatsapp_service.gateway.executor import use_daemon_threads
+from whatsapp_service.gateway.library_log import quieten_library
 
 WHATSAPP_URL: Final = b"wss://web.whatsapp.com/ws/chat"
 ROOT_PUBLIC_KEY: Final = bytes.fromhex(
@@ -66,6 +67,7 @@ def load_library() -> Library:
     """
     _forget_proxies_of_the_environment()
     _discard_standard_output()
+    quieten_library()
     use_daemon_threads(asyncio.get_running_loop())
     importlib.import_module("pylibmagic")
     # It warns in every process that ffmpeg is missing; only media would need it.

@@ -75,7 +75,8 @@ class Connection:
             known = await session.services.directory.credentials_exist(str(session.device))
             route = await session.services.routes.of(session.session_id)
         except StoreUnavailableError:
-            _log.warning("credentials_not_readable")
+            if session.state.reason is not Reason.STORE_UNAVAILABLE:  # once, not every 5 s
+                _log.warning("credentials_not_readable")
             self.retrying.store_away()
             return
         except UnusableRouteError:

@@ -99,7 +99,7 @@ class Session:
         self.line = Line()
         self.voice = Voice(services.publisher, tenure, self.line)
         self.device: DeviceJid | None = None
-        self.recalled = False
+        self.recalled = self._recall_failed = False
         self.ended = asyncio.Event()
         self._stopping = self._closed = self._working = False
         self._in_hand = InHand()
@@ -198,7 +198,9 @@ class Session:
         try:
             stored = await read_row(self)
         except StoreUnavailableError:
-            _log.warning("device_not_recalled")
+            if not self._recall_failed:  # once, not every 5 s
+                _log.warning("device_not_recalled")
+            self._recall_failed = True
             self.timers.set("recall", RECALL_RETRY_S, self.recall)
             return
         self.recalled = True

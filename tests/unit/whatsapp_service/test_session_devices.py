@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.bus.commands import MovedError
 from shared.errors import ErrorCode
@@ -11,6 +12,7 @@ from shared.messages.events import StatusChanged
 from shared.messages.status import Reason, SessionStatus
 from tests.support.session_stage import BAN_S, JID, Stage, command
 from tests.support.waiting import wait_until
+from whatsapp_service.sessions import retrying
 from whatsapp_service.sessions import session as session_module
 from whatsapp_service.sessions.state import Ended
 
@@ -27,6 +29,24 @@ async def test_a_linked_salon_is_opened_when_postgres_comes_back(
     stage.rows.away = False
 
     await wait_until(lambda: stage.rows.ended == [Reason.CREDENTIALS_MISSING])
+
+
+async def test_an_outage_of_postgres_is_one_line_of_each_session(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "RECALL_RETRY_S", 0.01)
+    monkeypatch.setattr(retrying, "STORE_RETRY_S", 0.01)
+    stage.rows.jid, stage.rows.away = JID, True
+    with capture_logs() as lines:
+        stage.session.recall()
+        await wait_until(lambda: stage.rows.asked > 3)
+        stage.rows.away, stage.rows.credentials_away = False, True
+        await wait_until(lambda: stage.session.state.reason is Reason.STORE_UNAVAILABLE)
+        asked = stage.rows.asked
+        await wait_until(lambda: stage.rows.asked > asked + 3)
+
+    said = [line["event"] for line in lines if line["log_level"] == "warning"]
+    assert said == ["device_not_recalled", "credentials_not_readable"]
 
 
 async def test_nothing_is_linked_or_called_unlinked_before_the_salons_device_is_known(
