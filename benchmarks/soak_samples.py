@@ -15,9 +15,11 @@ from redis.asyncio import Redis
 
 from tests.support.fleet import Fleet, Member
 from tests.support.fleet_ground import Ground
+from tests.support.pgbouncer import server_connections
 from whatsapp_service.sessions.retirement import DESCRIPTORS_EACH
 
 OURS: Final = "soak"
+OUR_POOLS: Final = "whatsapp-service"
 STEADY: Final = "a"
 """The member that nobody ends but itself."""
 RETIRE_AFTER_CLIENTS: Final = 40
@@ -54,6 +56,12 @@ REMEMBERED_TOLERANCE: Final = 0.35
 FORGETTING_MINUTES: Final = 18.0
 
 Sample = dict[str, float]
+
+
+async def library_rests(ground: Ground) -> bool:
+    """Postgres has ended every connection of the library: none was used for a while."""
+    names = await asyncio.to_thread(server_connections, ground.database_url)
+    return all(name.startswith(OUR_POOLS) for name in names)
 
 
 async def take_sample(fleet: Fleet) -> Sample:
