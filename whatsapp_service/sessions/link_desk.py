@@ -127,9 +127,11 @@ class LinkDesk:
         await asyncio.gather(task, return_exceptions=True)
         frozen = reason is Reason.FROZEN
         self._forget(ErrorCode.SALON_FROZEN if frozen else ErrorCode.PAIRING_CODE_FAILED)
-        session, before = self._session, self._device_before
+        session = self._session
         if session.device is None:
-            session.device = await self._device_of(attempt) or before
+            session.device = await self._device_of(attempt)
+        if session.device is None and reason is not Reason.SERVICE_STOPPED:
+            session.device = self._device_before  # whoever stops leaves it to the next owner
         if session.device is None:
             session.apply(LinkFailed(reason))
         else:

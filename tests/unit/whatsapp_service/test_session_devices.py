@@ -95,6 +95,22 @@ async def test_unlinking_in_the_middle_of_an_attempt_unlinks_the_device_there_wa
     assert stage.session.state.status is SessionStatus.LOGGED_OUT
 
 
+async def test_a_stop_in_the_middle_of_an_attempt_does_not_tell_that_a_phone_has_accepted(
+    stage: Stage,
+) -> None:
+    """The device there was before is the next owner's, and as banned as it was."""
+    await stage.banned()
+    await stage.session.submit(command(RequestQr))
+    await wait_until(lambda: stage.attempts == 1)
+
+    await stage.session.stop()
+
+    told = [event.status for event in stage.heard.events(StatusChanged)]
+    assert SessionStatus.LINKING not in told
+    assert told[-1] is SessionStatus.QR_EXPIRED
+    assert stage.rows.jid == JID
+
+
 async def test_a_banned_device_comes_back_by_itself_after_any_number_of_failed_attempts(
     stage: Stage,
 ) -> None:
