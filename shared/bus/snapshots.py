@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 from redis.asyncio import Redis
@@ -14,6 +14,8 @@ from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
 from shared.messages.status import Reason, SessionStatus
 
 M = TypeVar("M", bound=WireModel)
+
+SCAN_BATCH: Final = 500
 
 _LINKED: Final = frozenset({SessionStatus.CONNECTED, SessionStatus.RECONNECTING})
 _LINKING: Final = frozenset(
@@ -69,12 +71,23 @@ class Snapshots:
 
     async def all(self) -> AsyncIterator[Snapshot]:
         """Every snapshot there is, in no order; one that changes meanwhile may come twice."""
-        async for key in self._redis.scan_iter(
-            match=keys.session_snapshot(SessionId("company_*")), count=500, _type="hash"
-        ):
-            snapshot = Snapshot.from_hash(cast("dict[str, str]", await self._redis.hgetall(key)))
-            if snapshot is not None:
+        pattern, cursor = keys.session_snapshot(SessionId("company_*")), 0
+        while True:
+            cursor, found = await self._redis.scan(
+                cursor, match=pattern, count=SCAN_BATCH, _type="hash"
+            )
+            for snapshot in await self._read_hashes([str(name) for name in found]):
                 yield without_owner(snapshot) if self._lost(snapshot.process_id) else snapshot
+            if not cursor:
+                return
+
+    async def _read_hashes(self, names: list[str]) -> list[Snapshot]:
+        """In one round trip: there are thousands."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hgetall(name)
+            read = [Snapshot.from_hash(fields) for fields in await pipe.execute()]
+        return [snapshot for snapshot in read if snapshot is not None]
 
 
 def without_owner(snapshot: Snapshot) -> Snapshot:
