@@ -152,7 +152,7 @@ async def test_queue(api: RunningApi, whatsapp: WhatsAppSide) -> None:
 
 async def test_health_without_whatsapp(api: RunningApi) -> None:
     await check("health without whatsapp", await api.http.get("/health"))
-    late = await api.http.get("/health/pubsub?timeout=40")
+    late = await api.http.get("/health/pubsub?timeout=400")
     body = as_golden(late)
     assert_golden("http_answers", "health pubsub timeout", body)
     await check("health pubsub odd timeout", await api.http.get("/health/pubsub?timeout=x"))
@@ -198,6 +198,6 @@ async def test_infrastructure_away() -> None:
         await check("health with everything away", await api.http.get("/health"))
         away = await api.http.get("/marketplace/health", headers=bearer(HEALTH_TOKEN))
         await check("marketplace health with everything away", away)
-        pubsub = await api.http.get("/health/pubsub?timeout=40")
+        pubsub = await api.http.get("/health/pubsub?timeout=400")
         await check("health pubsub with everything away", pubsub)
         await check("qr with everything away", await api.post_qr(token_for(SALON)))
