@@ -22,7 +22,7 @@ export function announcementOf(state: State, texts: Texts): string {
     case "connected":
       return `${texts.connected.title}. ${texts.connected.text}`;
     case "reconnecting":
-      return texts.reconnecting.title;
+      return screen.session.message ?? texts.reconnecting.title;
     case "form":
       return formAnnouncement(state, texts);
     default:

@@ -244,7 +244,7 @@ export const texts = {
   reconnecting: {
     title: "Восстанавливаем связь с WhatsApp",
     text: "WhatsApp салона привязан, но связь прервалась. Делать ничего не нужно.",
-    stuck: "Проверьте, что телефон салона включён и в сети.",
+    stuck: "Если связь долго не возвращается, напишите в поддержку.",
   },
   /** Of the salon in YClients, under a link that works. */
   activation: {

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { announcementOf } from "../src/announce";
 import { STATUSES } from "../src/protocol";
 import { nextWakeAt } from "../src/schedule";
 import { qrViewOf, screenOf, unexpectedPhone } from "../src/screen";
 import type { Action } from "../src/state";
+import { texts } from "../src/texts.ru";
 import { Driver, PHONE } from "./driver";
 
 test("every status has its screen", () => {
@@ -47,6 +49,15 @@ test("a linked number that is not the one asked for is noticed", () => {
   const page = Driver.online("idle", { tab: "code" }).askCode();
   page.say("whatsapp-connected", { success: true, phone: "79990000002" });
   assert.equal(unexpectedPhone(page.state), "79990000002");
+});
+
+test("a screen reader is told why the connection is away, too", () => {
+  const page = Driver.online("connected");
+  const message = "Наш сервис перезапускается, WhatsApp остаётся привязан.";
+  page.say("status", { status: "reconnecting", reason: "owner_lost", message });
+  assert.equal(announcementOf(page.state, texts), message);
+  page.say("status", { status: "reconnecting" });
+  assert.equal(announcementOf(page.state, texts), texts.reconnecting.title);
 });
 
 for (const status of ["logged_out", "replaced", "banned", "outdated"]) {
