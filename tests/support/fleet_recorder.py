@@ -82,8 +82,10 @@ class Recorder:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:
-        """Take in what the network has noted meanwhile."""
+        """Take in what the network has noted meanwhile, also when two look at once."""
         for event in await self._phones.events(self._sequence):
+            if event.sequence <= self._sequence:
+                continue
             self._sequence = event.sequence
             if event.number is not None and event.device is not None:
                 device = (event.number, event.device)
