@@ -5,17 +5,16 @@ masks; a secret that slips into an error text is masked as well. What nobody cau
 or Python would write it to standard error as it is.
 """
 
+import contextlib
 import logging
 import sys
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, cast
 
-import sentry_sdk
 import structlog
 from pydantic import SecretStr
-from sentry_sdk.integrations.logging import LoggingIntegration
 from structlog.types import EventDict, Processor
 
 from shared.masking import hide, mask, mask_event
@@ -104,6 +103,9 @@ def configure_sentry(settings: CommonSettings, component: str) -> None:
     dsn = settings.sentry_dsn.get_secret_value()
     if not dsn:
         return
+    import sentry_sdk  # noqa: PLC0415 - takes as long as all else, and is used here at the earliest
+    from sentry_sdk.integrations.logging import LoggingIntegration  # noqa: PLC0415 - as above
+
     sentry_sdk.init(
         dsn=dsn,
         environment=settings.environment.value,
@@ -118,20 +120,30 @@ def configure_sentry(settings: CommonSettings, component: str) -> None:
 
 def capture(error: BaseException, operation: str, **tags: str) -> None:
     """Send to Sentry with its operation; nothing happens while Sentry is off."""
-    with sentry_sdk.new_scope() as scope:
-        scope.set_tag("operation", operation)
-        for name, value in tags.items():
-            scope.set_tag(name, value)
-        scope.capture_exception(error)
+    with _sentry_scope(operation, tags) as scope:
+        if scope is not None:
+            scope.capture_exception(error)
 
 
 def warn(message: str, operation: str, **tags: str) -> None:
     """A warning in Sentry, for what is no error but should be looked at."""
-    with sentry_sdk.new_scope() as scope:
+    with _sentry_scope(operation, tags) as scope:
+        if scope is not None:
+            scope.capture_message(message, level="warning")
+
+
+@contextlib.contextmanager
+def _sentry_scope(operation: str, tags: Mapping[str, str]) -> Iterator[Any]:
+    """None while nobody has loaded Sentry."""
+    sentry = sys.modules.get("sentry_sdk")
+    if sentry is None:
+        yield None
+        return
+    with sentry.new_scope() as scope:
         scope.set_tag("operation", operation)
         for name, value in tags.items():
             scope.set_tag(name, value)
-        scope.capture_message(message, level="warning")
+        yield scope
 
 
 def _mask_sentry(event: Any, _hint: Any) -> Any:

@@ -6,7 +6,6 @@ from typing import Final, NoReturn, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sentry_sdk.utils import BadDsn, Dsn
 
 MIN_SECRET_LENGTH: Final = 32
 MIN_DISTINCT_CHARACTERS: Final = 10
@@ -59,8 +58,12 @@ class CommonSettings(LogSettings):
     @field_validator("sentry_dsn")
     @classmethod
     def _check_dsn(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value():
+            return value
+        from sentry_sdk.utils import BadDsn, Dsn  # noqa: PLC0415 - slow, and for whoever has one
+
         try:
-            _ = Dsn(value.get_secret_value()) if value.get_secret_value() else None
+            _ = Dsn(value.get_secret_value())
         except (BadDsn, ValueError):
             raise ValueError("is not a DSN such as https://key@sentry.example.com/1") from None
         return value
