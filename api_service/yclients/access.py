@@ -1,5 +1,6 @@
 """Where YClients is, and how it is reached: addresses, headers, certificates."""
 
+import functools
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,8 +53,12 @@ def connect(access: Access) -> httpx2.AsyncClient:
     )
 
 
+@functools.cache
 def certificates(bundle: Path | None) -> ssl.SSLContext:
-    """The machine's authorities, and those of ``bundle``. Raises OSError when it has none."""
+    """The machine's authorities, and those of ``bundle``, read once.
+
+    Raises OSError when it has none.
+    """
     context = httpx2.create_ssl_context(trust_env=False)
     if bundle is not None:
         context.load_verify_locations(cafile=bundle)
