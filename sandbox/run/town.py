@@ -18,6 +18,7 @@ from sandbox.run.supervisor import Supervisor
 from sandbox.run.terminal import Terminal
 from sandbox.services import postgres, valkey
 from sandbox.services.errors import SandboxError
+from sandbox.services.loopback import NOBODY
 from sandbox.services.server import ServerCommand
 from sandbox.whatsapp_network.control_client import ControlClient
 from shared.db_migrations import MigrationError, apply_migrations
@@ -46,7 +47,9 @@ class Town:
         Raises SandboxError, in plain language, for whatever of this machine prevents it.
         """
         # One client for all probes: making one costs as much as a hundred of them.
-        async with httpx2.AsyncClient(timeout=PROBE_TIMEOUT_S, trust_env=False) as http:
+        async with httpx2.AsyncClient(
+            verify=NOBODY, timeout=PROBE_TIMEOUT_S, trust_env=False
+        ) as http:
             return await self._start(http)
 
     async def _start(self, http: httpx2.AsyncClient) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final, Self, TypeVar
 import httpx2
 from pydantic import BaseModel
 
+from sandbox.services.loopback import NOBODY
 from sandbox.whatsapp_network.faults import Fault, FaultKind
 from sandbox.whatsapp_network.journal import Event, Stats, UnknownStanza
 from sandbox.whatsapp_network.phone_signs import Sign
@@ -50,7 +51,9 @@ class ControlClient:
 
     def __init__(self, url: str) -> None:
         # Loopback: a proxy of the machine has no business here.
-        self._http = httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+        self._http = httpx2.AsyncClient(
+            base_url=url, timeout=TIMEOUT_S, verify=NOBODY, trust_env=False
+        )
 
     async def __aenter__(self) -> Self:
         return self

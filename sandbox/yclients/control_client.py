@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 import httpx2
 from pydantic import TypeAdapter
 
+from sandbox.services.loopback import NOBODY
 from sandbox.yclients.callbacks import Delivery, Manner
 from sandbox.yclients.connections import Salon
 from sandbox.yclients.control_views import CatalogueView, RecordView, SalonView, Stats
@@ -32,7 +33,9 @@ class YclientsControl:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+        self._http = httpx2.AsyncClient(
+            base_url=url, timeout=TIMEOUT_S, verify=NOBODY, trust_env=False
+        )
 
     async def __aenter__(self) -> Self:
         return self

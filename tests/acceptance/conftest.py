@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from sandbox.services.loopback import NOBODY
 from sandbox.services.ports import free_port
 from sandbox.whatsapp_network.control_client import ControlClient
 from shared.company_id import SessionId
@@ -53,7 +54,7 @@ class WhatsApp:
         return self.process
 
     async def health(self, session_id: SessionId) -> dict[str, object]:
-        async with httpx2.AsyncClient(trust_env=False) as http:
+        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
             answer = (await http.get(f"{self.url}/health")).json()
         session: dict[str, object] = answer["sessions"][session_id]
         return session

@@ -5,6 +5,7 @@ import asyncio
 import httpx2
 import pytest
 
+from sandbox.services.loopback import NOBODY
 from sandbox.whatsapp_network.control_client import ControlError
 from sandbox.whatsapp_network.faults import FaultKind
 from shared.clock import now_ms
@@ -226,7 +227,7 @@ async def test_a_store_that_cannot_be_prepared_is_seen_in_health(
     }
     whatsapp.start_process("whatsapp_service", environment)
 
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
 
         async def answer() -> httpx2.Response | None:
             try:

@@ -17,6 +17,7 @@ from redis import Redis
 from api_service.store.admin_tokens import Role
 from sandbox.proxy.dialect import Credentials
 from sandbox.proxy.server import ProxyFault, ProxyServer
+from sandbox.services.loopback import NOBODY
 from sandbox.services.ports import free_port
 from sandbox.whatsapp_network.control_client import ControlError
 from tests.acceptance.conftest import WhatsApp
@@ -59,7 +60,7 @@ class System:
 
     async def written(self) -> str:
         """Everything that anybody could read who is not a page: logs, metrics, health."""
-        async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False, timeout=PATIENCE_S) as http:
             answers = [
                 (await http.get(f"{base}/{path}")).text
                 for base in (self.url, self.whatsapp.url)
@@ -157,7 +158,9 @@ async def test_no_output_holds_anything_secret(system: System) -> None:
 async def register(system: System) -> str:
     user = {"id": 501, "name": NAME, "phone": OWNER, "email": EMAIL, "salon_name": "Demo"}
     signed = signed_query(user)
-    async with httpx2.AsyncClient(base_url=system.url, trust_env=False, timeout=PATIENCE_S) as http:
+    async with httpx2.AsyncClient(
+        base_url=system.url, verify=NOBODY, trust_env=False, timeout=PATIENCE_S
+    ) as http:
         answer = await http.get(
             "/auth/yclients/redirect", params={"salon_id": str(SALON), **signed}
         )
@@ -198,7 +201,9 @@ async def bring_bad_input(system: System, token: str) -> None:
         {"salon_id": "1", "user_data": signed["user_data"], "user_data_sign": PARTNER_TOKEN},
         {"salon_id": "1", "user_data": f"+{OWNER}*", "user_data_sign": "00"},
     )
-    async with httpx2.AsyncClient(base_url=system.url, trust_env=False, timeout=PATIENCE_S) as http:
+    async with httpx2.AsyncClient(
+        base_url=system.url, verify=NOBODY, trust_env=False, timeout=PATIENCE_S
+    ) as http:
         for query in queries:
             await http.get("/auth/yclients/redirect", params=query)
         await http.get("/marketplace/onboarding", params={"token": broken})
@@ -287,7 +292,9 @@ async def told(page: Page, event: str) -> dict[str, str]:
 
 async def provoke_failures(system: System, token: str) -> None:
     """Of the page, the linker, the proxy, Redis and Postgres."""
-    async with httpx2.AsyncClient(base_url=system.url, trust_env=False, timeout=PATIENCE_S) as http:
+    async with httpx2.AsyncClient(
+        base_url=system.url, verify=NOBODY, trust_env=False, timeout=PATIENCE_S
+    ) as http:
         answer = await http.get("/marketplace/onboarding", params={"token": token})
         assert answer.status_code == httpx2.codes.INTERNAL_SERVER_ERROR
         await kill_a_linker(system)

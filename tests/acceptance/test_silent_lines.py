@@ -8,6 +8,7 @@ import httpx2
 import psycopg
 import pytest
 
+from sandbox.services.loopback import NOBODY
 from sandbox.whatsapp_network.faults import FaultKind
 from sandbox.whatsapp_network.phone_signs import Sign
 from shared.company_id import SessionId
@@ -34,7 +35,7 @@ async def watched(idle_whatsapp: WhatsApp) -> AsyncIterator[WhatsApp]:
 
 async def metric(whatsapp: WhatsApp, name: str) -> float:
     """Summed over its labels."""
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
         text = (await http.get(f"{whatsapp.url}/metrics")).text
     return sum(
         float(line.rpartition(" ")[2])

@@ -6,6 +6,7 @@ from typing import Self
 
 import httpx2
 
+from sandbox.services.loopback import NOBODY
 from sandbox.services.ports import free_port
 from tests.support.api import JWT_SECRET, PARTNER_TOKEN
 from tests.support.processes import ServiceProcess, Starter
@@ -45,5 +46,5 @@ class ApiProcess:
         self.process.kill()
 
     async def answers(self, path: str, status: int) -> bool:
-        async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
+        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False, timeout=10) as http:
             return (await http.get(f"{self.url}{path}")).status_code == status

@@ -12,6 +12,7 @@ from typing import Any, Final
 import httpx2
 import psutil
 
+from sandbox.services.loopback import NOBODY
 from sandbox.services.ports import free_port
 from sandbox.whatsapp_network.control_client import ControlClient
 from shared.company_id import SessionId
@@ -231,7 +232,7 @@ async def open_fleet(ground: Ground, **environment: str) -> AsyncIterator[Fleet]
     async with (
         bus_probe(ground.redis_url) as bus,
         ControlClient(ground.network.ready["control_url"]) as phones,
-        httpx2.AsyncClient(trust_env=False, timeout=HEALTH_S) as http,
+        httpx2.AsyncClient(verify=NOBODY, trust_env=False, timeout=HEALTH_S) as http,
     ):
         fleet = Fleet(ground, bus, phones, http, environment)
         keeping = asyncio.create_task(fleet.keep_running(), name="service manager")

@@ -15,6 +15,7 @@ import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
+from sandbox.services.loopback import NOBODY
 from sandbox.whatsapp_network.control_client import ControlClient
 from shared.bus import keys
 
@@ -189,7 +190,7 @@ def _of_process(name: str, process: psutil.Process, system: System) -> Counts:
 
 async def gauges(url: str) -> dict[str, float]:
     """Gauges by name, summed over their labels."""
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
         text = (await http.get(f"{url}/metrics")).text
     return {
         family.name: sum(sample.value for sample in family.samples)

@@ -6,7 +6,6 @@ By hand, so that a test can also send what no client library would.
 import asyncio
 import contextlib
 import json
-import ssl
 from collections.abc import AsyncIterator
 from typing import Any, Final, Literal, Protocol
 
@@ -14,14 +13,12 @@ import httpx2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from sandbox.services.loopback import NOBODY
 from tests.support.waiting import wait_until
 
 NAMESPACE: Final = "/marketplace"
 CODE_ANSWERS: Final = frozenset({"pairing-code", "pairing-code-error"})
 SEPARATOR: Final = "\x1e"
-_NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Loopback speaks plain HTTP; reading all root certificates anew for each page takes long."""
-
 Transport = Literal["websocket", "polling"]
 
 
@@ -203,8 +200,10 @@ async def open_link(
 ) -> Link:
     """``source``: the address it comes from, any of 127.0.0.0/8."""
     if transport == "polling":
-        way = httpx2.AsyncHTTPTransport(verify=_NO_TLS, local_address=source)
-        http = httpx2.AsyncClient(base_url=url, headers=headers, timeout=40, transport=way)
+        way = httpx2.AsyncHTTPTransport(verify=NOBODY, local_address=source)
+        http = httpx2.AsyncClient(
+            base_url=url, headers=headers, timeout=40, transport=way, verify=NOBODY
+        )
         return PollingLink(http)
     socket = await connect(
         f"{url.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket{query}",

@@ -14,6 +14,7 @@ import httpx2
 import psutil
 import pytest
 
+from sandbox.services.loopback import NOBODY
 from tests.support.waiting import block_until
 
 ROOT: Final = Path(__file__).parents[2]
@@ -73,12 +74,13 @@ class ServiceProcess:
             if self.returncode is not None:
                 pytest.fail(f"process ended with {self.returncode}:\n{self.log}")
             try:
-                return httpx2.get(url, timeout=2).status_code == httpx2.codes.OK
+                return http.get(url).status_code == httpx2.codes.OK
             except httpx2.TransportError:
                 return False
 
         try:
-            block_until(healthy, timeout_s, url)
+            with httpx2.Client(timeout=2, trust_env=False, verify=NOBODY) as http:
+                block_until(healthy, timeout_s, url)
         except TimeoutError as error:
             pytest.fail(f"{error}; its log:\n{self.log}")
 

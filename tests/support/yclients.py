@@ -18,6 +18,7 @@ import httpx2
 import pytest
 import uvicorn
 
+from sandbox.services.loopback import NOBODY
 from sandbox.services.ports import free_port
 from sandbox.yclients.app import build_app
 from sandbox.yclients.connections import Salon
@@ -136,6 +137,8 @@ def _answers(process: subprocess.Popen[bytes], url: str, log_path: Path) -> bool
     if process.poll() is not None:
         pytest.fail(f"YClients ended with {process.returncode}:\n{log_path.read_text('utf-8')}")
     try:
-        return httpx2.get(f"{url}/control/stats", timeout=2, trust_env=False).is_success
+        return httpx2.get(
+            f"{url}/control/stats", timeout=2, trust_env=False, verify=NOBODY
+        ).is_success
     except httpx2.TransportError:
         return False

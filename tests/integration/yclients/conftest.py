@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from api_service.yclients.client import Yclients
+from sandbox.services.loopback import NOBODY
 from sandbox.yclients.control_client import YclientsControl
 from tests.support.callback_receiver import Receiver, receiving
 from tests.support.salon_desk import PARTNER, SALON, SALONS, USER, Desk
@@ -61,8 +62,8 @@ async def desk(receiver: Receiver) -> AsyncIterator[Desk]:
     receiver.got.clear()
     async with (
         running_yclients(salons=SALONS) as box,
-        httpx2.AsyncClient(base_url=box.url, headers=PARTNER) as partner,
-        httpx2.AsyncClient(base_url=box.url, headers=USER) as user,
+        httpx2.AsyncClient(base_url=box.url, headers=PARTNER, verify=NOBODY) as partner,
+        httpx2.AsyncClient(base_url=box.url, headers=USER, verify=NOBODY) as user,
     ):
         hook = f"{receiver.url}/hook/secret"
         desk = Desk(box, partner, user, await box.control.catalogue(SALON), hook)

@@ -11,6 +11,7 @@ import pytest
 from api_service.yclients.client import Yclients
 from api_service.yclients.errors import AmbiguousError, NotSentError, RefusedError, YclientsError
 from api_service.yclients.models import ConnectionStatus, PaymentNotice
+from sandbox.services.loopback import NOBODY
 from sandbox.yclients.control_client import ControlError, YclientsControl
 from sandbox.yclients.operations import Operation
 from sandbox.yclients.quirks import QuirkKind
@@ -189,14 +190,16 @@ async def test_who_comes_in_wrongly_is_refused(
     box_url: str, salon: int, changed: dict[str, str], status: int
 ) -> None:
     path = f"/marketplace/salon/{salon}/application/{APPLICATION_ID}"
-    async with httpx2.AsyncClient(base_url=box_url, headers={**GOOD, **changed}) as http:
+    async with httpx2.AsyncClient(
+        base_url=box_url, headers={**GOOD, **changed}, verify=NOBODY
+    ) as http:
         assert (await http.get(path)).status_code == status
 
 
 async def test_wrong_paths_types_and_applications_are_refused(box_url: str, salon: int) -> None:
     good = {"salon_id": salon, "application_id": APPLICATION_ID, "api_key": "key"}
     path = "/marketplace/partner/callback/redirect"
-    async with httpx2.AsyncClient(base_url=box_url, headers=GOOD) as http:
+    async with httpx2.AsyncClient(base_url=box_url, headers=GOOD, verify=NOBODY) as http:
         assert (await http.post(f"/api/v1{path}", json=good)).status_code == 404
         assert (await http.post(path, data={"salon_id": "1"})).status_code == 415
         assert (await http.post(path, content=b"[", headers=JSON)).status_code == 400
@@ -215,7 +218,7 @@ async def test_too_many_calls_are_refused_without_a_hint(
     path = f"/marketplace/salon/{salon}/application/{APPLICATION_ID}"
     await box.switch(rate_limit=True)
     try:
-        async with httpx2.AsyncClient(base_url=box_url, headers=GOOD) as http:
+        async with httpx2.AsyncClient(base_url=box_url, headers=GOOD, verify=NOBODY) as http:
             answers = await asyncio.gather(*(http.get(path) for _ in range(12)))
     finally:
         await box.switch(rate_limit=False)
@@ -309,13 +312,13 @@ async def test_a_reset_ends_what_was_held_or_late(
 
 async def test_what_posted_numbers_are_no_text(box_url: str, salon: int) -> None:
     body = {"salon_id": str(salon), "application_id": APPLICATION_ID, "api_key": "key"}
-    async with httpx2.AsyncClient(base_url=box_url, headers=GOOD) as http:
+    async with httpx2.AsyncClient(base_url=box_url, headers=GOOD, verify=NOBODY) as http:
         answer = await http.post("/marketplace/partner/callback", json=body)
     assert (answer.status_code, list(answer.json()["meta"]["errors"])) == (422, ["salon_id"])
 
 
 async def test_calls_to_wrong_paths_are_noted_too(box: YclientsControl, box_url: str) -> None:
-    async with httpx2.AsyncClient(base_url=box_url, headers=GOOD) as http:
+    async with httpx2.AsyncClient(base_url=box_url, headers=GOOD, verify=NOBODY) as http:
         answer = await http.get("/api/v1/marketplace/application/77/tariffs")
         assert answer.json()["errors"]["code"] == 404
     [call] = await box.calls()
@@ -329,7 +332,7 @@ async def test_calls_to_wrong_paths_are_noted_too(box: YclientsControl, box_url:
 
 async def test_a_page_from_elsewhere_changes_nothing(box_url: str, salon: int) -> None:
     foreign = {"Sec-Fetch-Site": "cross-site"}
-    async with httpx2.AsyncClient(base_url=box_url, headers=foreign) as http:
+    async with httpx2.AsyncClient(base_url=box_url, headers=foreign, verify=NOBODY) as http:
         assert (await http.post(f"/salons/{salon}/uninstall")).status_code == 403
         assert (await http.post("/control/reset")).status_code == 403
 

@@ -9,6 +9,7 @@ import pytest
 import segno
 from PIL import Image
 
+from sandbox.services.loopback import NOBODY
 from sandbox.whatsapp_network.control_client import ControlClient, ControlError
 from sandbox.whatsapp_network.faults import FaultKind
 from sandbox.whatsapp_network.phone_signs import Sign
@@ -20,7 +21,9 @@ from tests.support.whatsapp_in_process import NUMBER, Clock
 
 @pytest.fixture
 async def http(service: Service) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=service.control_url, trust_env=False) as http:
+    async with httpx2.AsyncClient(
+        base_url=service.control_url, verify=NOBODY, trust_env=False
+    ) as http:
         yield http
 
 
