@@ -7,6 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar, overload
 
 POLL_INTERVAL_S: Final = 0.01
+LONGEST_INTERVAL_S: Final = 0.1
+LOOKING: Final = 0.25
+"""The share of a wait that goes to looking: whoever is waited for needs the processor, too.
+Where one look takes longer than 30 ms it is more."""
 
 T = TypeVar("T")
 
@@ -30,6 +34,7 @@ async def wait_until(
     """
     deadline = time.monotonic() + timeout_s
     while True:
+        began = time.monotonic()
         answer = predicate()
         if inspect.isawaitable(answer):
             answer = await answer
@@ -37,17 +42,23 @@ async def wait_until(
             return answer
         if time.monotonic() > deadline:
             raise TimeoutError(_complaint(predicate, timeout_s, what))
-        await asyncio.sleep(POLL_INTERVAL_S)
+        await asyncio.sleep(_pause_s(time.monotonic() - began))
 
 
 def block_until(predicate: Callable[[], T], timeout_s: float = 5.0, what: str = "") -> T:
     """As `wait_until`, for tests without an event loop."""
     deadline = time.monotonic() + timeout_s
-    while not (answer := predicate()):
+    while True:
+        began = time.monotonic()
+        if answer := predicate():
+            return answer
         if time.monotonic() > deadline:
             raise TimeoutError(_complaint(predicate, timeout_s, what))
-        time.sleep(POLL_INTERVAL_S)
-    return answer
+        time.sleep(_pause_s(time.monotonic() - began))
+
+
+def _pause_s(look_s: float) -> float:
+    return min(max(POLL_INTERVAL_S, look_s * (1 / LOOKING - 1)), LONGEST_INTERVAL_S)
 
 
 def _complaint(predicate: Callable[[], object], timeout_s: float, what: str) -> str:
