@@ -43,7 +43,8 @@ pgbouncer:  ## a PgBouncer for the tests of deploy/pgbouncer.ini: the machine's,
 	@tools/pgbouncer.sh
 
 test: install-dev page chromium nginx pgbouncer  ## every test; TESTS=tests/unit chooses some
-	$(VENV_PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+	@# What was compiled is kept, whatever the environment says: tests start hundreds of processes.
+	PYTHONDONTWRITEBYTECODE= $(VENV_PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 bench: install-dev page chromium  ## every figure beside its limit or peer, in one run; about 20 minutes
 	$(VENV_PYTHON) -m benchmarks
