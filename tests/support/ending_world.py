@@ -9,6 +9,7 @@ import httpx2
 import psycopg
 
 from sandbox.proxy.server import ProxyServer
+from sandbox.services.loopback import NOBODY
 from sandbox.services.ports import free_port
 from sandbox.whatsapp_network.control_client import ControlClient
 from sandbox.whatsapp_network.faults import FaultKind
@@ -52,6 +53,7 @@ class EndingWorld:
         await self.phones.clear_faults()
         self.run("ALTER TABLE IF EXISTS hidden RENAME TO whatsmeow_device")
         self.run("DELETE FROM whatsapp_proxies")
+        self.run("UPDATE whatsmeow_device SET lid = replace(lid, 'x@', '@')")
         if self.process.returncode is not None:
             self.start_whatsapp()
         unlink = await self.bus.unlink(salon.session, uninstalled=True)
@@ -80,14 +82,14 @@ class EndingWorld:
         return salon
 
     async def health(self, salon: "Ended") -> dict[str, Any]:
-        async with httpx2.AsyncClient(trust_env=False) as http:
+        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
             answer = await http.get(f"{self.api.url}/health/company/{salon.salon_id}")
         report: dict[str, Any] = answer.json()
         return report
 
     async def counted(self, reason: Reason) -> tuple[float, float]:
         """How often sessions of the process have ended so, and how many stand so now."""
-        async with httpx2.AsyncClient(trust_env=False) as http:
+        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
             text = (await http.get(f"{self.whatsapp_url}/metrics")).text
         return (
             _value(text, f'session_endings_total{{reason="{reason}"}}'),
@@ -143,7 +145,8 @@ class Ended:
 
     async def break_credentials(self) -> None:
         self.world.run(
-            "UPDATE whatsmeow_device SET lid = '1:none@lid' WHERE jid LIKE %s", f"{self.number}:%"
+            "UPDATE whatsmeow_device SET lid = replace(lid, '@', 'x@') WHERE jid LIKE %s",
+            f"{self.number}:%",
         )
         await self.open_anew()
 
