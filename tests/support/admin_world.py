@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest_asyncio
 from psycopg.types.json import Jsonb
+from redis import Redis
 
 from api_service.core.admin.operators import hash_of, new_token
 from api_service.store.admin_tokens import Role
@@ -90,6 +91,8 @@ def make_token(database_url: str, name: str, role: Role) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def admin_world(module_database_url: str, valkey_url: str) -> AsyncIterator[AdminWorld]:
     tokens = {role: make_token(module_database_url, f"test-{role.value}", role) for role in Role}
+    with Redis.from_url(valkey_url) as redis:
+        redis.flushall()
     async with scripted_yclients() as yclients:
         settings = api_settings(
             module_database_url,
