@@ -114,6 +114,21 @@ async def test_health_and_the_snapshot_tell_the_truth_in_each_phase(
     assert await metric(whatsapp, "sessions_logged_in") == 1
 
 
+async def test_a_line_that_is_slow_is_not_renewed(watched: WhatsApp) -> None:
+    """Each answer comes after its deadline, and shows that the line lives."""
+    await watched.link_by_qr(SALON, PHONE)
+    await watched.phones.add_fault(FaultKind.SLOW, number=PHONE, delay_s=0.6)
+    since, proved = (await health(watched))["connectedSince"], set[str]()
+
+    async def is_proved_again_and_again() -> bool:
+        proved.add((await health(watched))["lastProvedAt"])
+        return len(proved) > 4
+
+    await wait_until(is_proved_again_and_again, 20)
+    assert await metric(watched, "silent_lines_total") == 0
+    assert (await health(watched))["connectedSince"] == since
+
+
 async def test_one_dark_line_is_nobody_elses_trouble(watched: WhatsApp) -> None:
     await watched.link_by_qr(SALON, PHONE)
     await watched.link_by_qr(OTHER_SALON, OTHER_PHONE)

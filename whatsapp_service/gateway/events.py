@@ -40,6 +40,11 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """WhatsApp has answered what we have asked, in time or late."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedOut:
     """Unlinked on the phone or refused at login; the library has deleted the device's row.
 
@@ -91,6 +96,7 @@ GatewayEvent = (
     | StreamFailed
     | KeepAliveLost
     | Heard
+    | Answered
     | LoggedOut
     | Replaced
     | Banned

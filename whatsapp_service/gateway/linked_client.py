@@ -14,7 +14,7 @@ import structlog
 from shared.company_id import SessionId
 from whatsapp_service.gateway.client_maps import ClientMaps
 from whatsapp_service.gateway.device_jid import DeviceJid
-from whatsapp_service.gateway.events import CONVERSIONS, GatewayEvent, OpenFailed
+from whatsapp_service.gateway.events import CONVERSIONS, Answered, GatewayEvent, OpenFailed
 from whatsapp_service.gateway.library import Library
 from whatsapp_service.gateway.proxy_faults import fault_in
 from whatsapp_service.gateway.store_schema import is_unreadable
@@ -160,7 +160,7 @@ class LinkedClient:
 
         The question is the one that follows every login: that this device is active. It changes
         nothing and costs one small stanza each way. In Go it goes on for 75 s when nobody answers,
-        or until the client is closed.
+        or until the client is closed: an answer that is late comes as `Answered`.
         """
 
         async def ask() -> float:
@@ -169,9 +169,10 @@ class LinkedClient:
             return time.monotonic() - began
 
         asking = await self._start(ask)
+        asking.add_done_callback(self._on_answer)
         try:
             async with asyncio.timeout(answer_s):
-                return LineReport(answered=True, round_trip_s=await asking)
+                return LineReport(answered=True, round_trip_s=await asyncio.shield(asking))
         except Exception as error:  # noqa: BLE001 - the library raises its own and Go's
             if _REFUSED.match(str(error)):
                 return LineReport(answered=True)
@@ -181,6 +182,13 @@ class LinkedClient:
         except TimeoutError:
             return LineReport(answered=False, connected=False, logged_in=False)
         return LineReport(answered=False, connected=connected, logged_in=logged_in)
+
+    def _on_answer(self, asking: asyncio.Future[float]) -> None:
+        if asking.cancelled():
+            return
+        error = asking.exception()
+        if not self._closing and (error is None or _REFUSED.match(str(error))):
+            self._deliver(Answered())
 
     async def close(self) -> None:
         """Disconnect and let the Go side forget the client. Idempotent.

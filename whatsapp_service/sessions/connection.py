@@ -12,6 +12,7 @@ import structlog
 from shared.endings import ENDINGS
 from shared.messages.status import Reason, SessionStatus
 from whatsapp_service.gateway.events import (
+    Answered,
     GatewayEvent,
     Heard,
     KeepAliveLost,
@@ -139,7 +140,7 @@ class Connection:
         """Messages can be many: they only say that the line lives, and wait for nothing."""
         if client is self.client:
             self._session.line.take(event)
-        if not isinstance(event, Heard | KeepAliveLost):
+        if not isinstance(event, Heard | Answered | KeepAliveLost):
             self._session.post(partial(self._on_event, client, event))
 
     async def _on_event(self, client: LinkedClient, event: GatewayEvent) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.messages.envelope import EpochMs
 from shared.messages.liveness import Liveness
-from whatsapp_service.gateway.events import GatewayEvent, Heard, KeepAliveLost, Opened
+from whatsapp_service.gateway.events import Answered, GatewayEvent, Heard, KeepAliveLost, Opened
 
 STAGGER: Final = (0.75, 1.0)
 """Each session's share of the interval between two questions, so that not all ask at once."""
@@ -35,6 +35,9 @@ class Line:
 
     def take(self, event: GatewayEvent) -> None:
         """Whatever the library says of the present connection."""
+        if isinstance(event, Answered):
+            self.prove()
+            return
         now = self.last_event_at = time.time()
         match event:
             case Opened():

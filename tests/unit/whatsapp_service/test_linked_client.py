@@ -12,7 +12,7 @@ from tests.support.session_stage import JID
 from tests.support.waiting import wait_until
 from whatsapp_service.gateway import linked_client
 from whatsapp_service.gateway.device_jid import DeviceJid
-from whatsapp_service.gateway.events import CONVERSIONS, Heard
+from whatsapp_service.gateway.events import CONVERSIONS, Answered, Heard
 from whatsapp_service.gateway.library import Library
 from whatsapp_service.gateway.linked_client import Gateway, LineReport, LinkedClient
 
@@ -162,6 +162,18 @@ async def test_silence_is_told_apart_from_a_library_that_is_not_connected(
     library.answering.clear()
     report = await client.prove_line(SOON_S)
     assert (report.answered, report.connected, report.logged_in) == (False, True, True)
+
+
+async def test_an_answer_that_comes_late_is_told(
+    client: LinkedClient, library: ScriptedLibraryClient, heard: list[object]
+) -> None:
+    library.answering.clear()
+    assert not (await client.prove_line(SOON_S)).answered
+    assert heard == []
+
+    library.answering.set()
+
+    await wait_until(lambda: heard == [Answered()])
 
 
 async def test_a_question_that_gets_no_turn_says_nothing_of_the_line(
