@@ -16,7 +16,7 @@ from benchmarks.report import Figure, say
 from benchmarks.world import World
 from shared.company_id import SalonId, SessionId
 from shared.messages.events import Connected, Qr
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, CHROMIUM_NAMES
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, CHROMIUM_NAMES, HEADLESS_SHELL
 from tests.support.api import token_for
 from tests.support.holdings import gauges
 from tests.support.neonize_process import run_neonize
@@ -135,7 +135,7 @@ def _figures(waits: Waits) -> list[Figure]:
 
 @contextlib.asynccontextmanager
 async def _chromium() -> AsyncIterator[Browser]:
-    path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    path = next(filter(None, map(shutil.which, (*CHROMIUM_NAMES, HEADLESS_SHELL))), None)
     if path is None:
         raise SystemExit("There is no Chromium: install it (apt-get install chromium).")
     async with async_playwright() as playwright:
