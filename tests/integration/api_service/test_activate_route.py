@@ -1,6 +1,5 @@
 """POST /marketplace/activate: what each asker is answered, and what is refused."""
 
-import asyncio
 import time
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from api_service.store.activations import IntegrationStatus
-from tests.support.api import JWT_SECRET, RunningApi, token_for
+from tests.support.api import JWT_SECRET, token_for
 from tests.support.api_world import World
 from tests.support.salons import Salons
 
@@ -129,19 +128,6 @@ async def test_what_is_no_json_or_too_large_is_refused(world: World) -> None:
         assert "Traceback" not in answer.text
 
 
-async def test_a_body_that_never_ends_is_not_waited_for(world: World) -> None:
-    """Its first bytes come, then nothing."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", _port(world.api))
-    head = f"POST {ACTIVATE} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{{"
-    writer.write(head.encode())
-    await writer.drain()
-
-    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 15)
-    writer.close()
-
-    assert b"400" in answer
-
-
 async def test_without_postgres_it_says_so(world: World, module_database_url: str) -> None:
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         connection.execute("ALTER TABLE companies RENAME TO companies_away")
@@ -151,7 +137,3 @@ async def test_without_postgres_it_says_so(world: World, module_database_url: st
             connection.execute("ALTER TABLE companies_away RENAME TO companies")
 
     assert (code, body["code"]) == (503, "SERVICE_UNAVAILABLE")
-
-
-def _port(api: RunningApi) -> int:
-    return int(api.url.rpartition(":")[2])

@@ -99,11 +99,9 @@ async def connected(api: RunningApi) -> tuple[asyncio.StreamReader, asyncio.Stre
     return await asyncio.open_connection(host, int(port))
 
 
-def head_of(api: RunningApi, length: int) -> bytes:
+def head_of(api: RunningApi, length: int, path: str = "/webhook/yclients") -> bytes:
     host = api.url.removeprefix("http://")
-    return (
-        f"POST /webhook/yclients HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n"
-    ).encode()
+    return f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n".encode()
 
 
 @pytest.mark.parametrize("settings", [0.12], indirect=True)
@@ -153,20 +151,28 @@ async def test_without_postgres_it_is_kept_and_counts_for_the_installation_of_th
 
 
 async def test_a_slow_body_is_not_waited_for(api: RunningApi, salons: SalonRows) -> None:
-    """It ends by a deadline of its own, and keeps nobody else waiting."""
+    """Of a notification or of an activation: first bytes, then nothing.
+
+    It ends by a deadline of its own, and keeps nobody else waiting.
+    """
     reader, writer = await connected(api)
     writer.write(head_of(api, 1000) + b'{"event"')
-    await writer.drain()
+    activated, activating = await connected(api)
+    activating.write(head_of(api, 100, "/marketplace/activate") + b"{")
+    await asyncio.gather(writer.drain(), activating.drain())
 
     told = await send(api, lifecycle(SALON, "odd"))
     answer = await asyncio.wait_for(reader.read(2000), 15)
-    writer.close()
-    await writer.wait_closed()
+    activation = await asyncio.wait_for(activated.readuntil(b"\r\n"), 5)
+    for each in (writer, activating):
+        each.close()
+        await each.wait_closed()
 
     assert told["success"] is True
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b'"success":false' in answer
     assert salons.states(SALON) == ["recorded"]
+    assert b"400" in activation
 
 
 async def test_whatever_is_refused_is_one_line_without_a_trace(
