@@ -67,14 +67,15 @@ class Relay:
             return
         audience.told += 1
         audience.owner_lost = False
+        if now_ms() - event.timestamp > NEWS_MS:
+            _log.info("event_is_no_news", company_id=event.company_id, type=event.type)
+            await self._tell_present(event.company_id)
+            return
         if isinstance(event, Connected | Qr | PairingCode):
             audience.in_hand = True
         elif isinstance(event, StatusChanged):
             audience.in_hand = event.status not in _NOBODYS
-        if now_ms() - event.timestamp > NEWS_MS:
-            _log.info("event_is_no_news", company_id=event.company_id, type=event.type)
-            await self._tell_present(event.company_id)
-        elif (told := payloads.of_event(event)) is not None:
+        if (told := payloads.of_event(event)) is not None:
             await self._emit(told, _room(event.company_id))
 
     async def greet(self, sid: SocketId, session_id: SessionId) -> None:
