@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, Route, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from sandbox.yclients.connections import Connection, Status
 from sandbox.yclients.operations import Operation
@@ -70,16 +70,12 @@ async def marketplace(browser: Browser, box: RunningYclients) -> AsyncIterator[M
 
 
 async def test_connect_sends_the_owner_to_the_application(marketplace: Marketplace) -> None:
-    asked: list[str] = []
-
-    async def application(route: Route) -> None:
-        asked.append(route.request.url)
-        await route.fulfill(body="here")
-
-    await marketplace.page.route(f"{API}/**", application)
-    await marketplace.page.get_by_role("link", name="Подключить: Салон красоты «Ромашка»").click()
-    await expect(marketplace.page.get_by_text("here")).to_be_visible()
-    assert asked[0].startswith(f"{API}/auth/yclients/redirect?salon_id=1001&user_data=")
+    link = marketplace.page.get_by_role("link", name="Подключить: Салон красоты «Ромашка»")
+    async with marketplace.page.expect_request(f"{API}/**") as asked:
+        await link.click()
+    assert (await asked.value).url.startswith(
+        f"{API}/auth/yclients/redirect?salon_id=1001&user_data="
+    )
     assert marketplace.connection().status is Status.PENDING
 
     await marketplace.page.goto(marketplace.box.url)
