@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final, cast
 
 import httpx2
 import pytest
@@ -14,12 +15,15 @@ from shared.company_id import SessionId
 from shared.messages.events import Connected, PairingCode, Qr
 from tests.support.bus_probe import BusProbe, bus_probe
 from tests.support.processes import ServiceProcess, Starter
+from tests.support.waiting import wait_until
 from tests.support.whatsapp_network import (
     WhatsAppNetwork,
     whatsapp_network,
     whatsapp_network_process,
 )
 from tests.support.yclients import yclients_process
+
+RESTORED_S: Final = 30.0
 
 __all__ = ["whatsapp_network", "whatsapp_network_process"]
 
@@ -54,10 +58,15 @@ class WhatsApp:
         return self.process
 
     async def health(self, session_id: SessionId) -> dict[str, object]:
-        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
-            answer = (await http.get(f"{self.url}/health")).json()
-        session: dict[str, object] = answer["sessions"][session_id]
-        return session
+        """What the process says of the session, once it has it: it restores for a while."""
+
+        async def said() -> object:
+            async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
+                answer = (await http.get(f"{self.url}/health")).json()
+            return answer["sessions"].get(session_id)
+
+        session = await wait_until(said, RESTORED_S, f"{session_id} is in health")
+        return cast("dict[str, object]", session)
 
     async def link_by_qr(self, session_id: SessionId, phone: str) -> Connected:
         await self.phones.create_phone(phone)
