@@ -6,21 +6,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from api_service.settings import ApiSettings
-from tests.support.api import PARTNER_TOKEN, RunningApi, api_settings
+from tests.support.api import PARTNER_TOKEN, RunningApi
+from tests.support.notifications import settings
 from tests.support.salon_rows import SalonRows
 from tests.support.waiting import wait_until
+
+__all__ = ["settings"]
 
 SALON = 1001
 SECRET = "hook-of-1001-0123456789"
 HOOK = f"/webhook/yclients/hook/{SALON}/{SECRET}"
-
-
-@pytest.fixture
-def settings(request: pytest.FixtureRequest, database_url: str, redis_url: str) -> ApiSettings:
-    """Patient with Postgres on a busy machine, except where it is to hang."""
-    patience_s = getattr(request, "param", 5.0)
-    return api_settings(database_url, redis_url, webhook_patience_s=patience_s)
 
 
 @pytest.fixture

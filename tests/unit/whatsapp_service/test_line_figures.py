@@ -25,11 +25,6 @@ LINES = {
 
 
 @pytest.fixture
-def gateway() -> ScriptedGateway:
-    return ScriptedGateway()
-
-
-@pytest.fixture
 async def stage(gateway: ScriptedGateway) -> AsyncIterator[Stage]:
     async with running_stage(gateway) as stage:
         yield stage

@@ -31,11 +31,6 @@ SLOW = WatchTimes(interval_s=4.5, answer_s=0.05)
 
 
 @pytest.fixture
-def gateway() -> ScriptedGateway:
-    return ScriptedGateway()
-
-
-@pytest.fixture
 async def stage(gateway: ScriptedGateway) -> AsyncIterator[Stage]:
     async with running_stage(gateway) as stage:
         yield stage

@@ -1,12 +1,10 @@
 """What Postgres is to know of a session, when it is away at that moment."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from shared.messages.status import Reason
 from tests.support.scripted_lines import ScriptedGateway, connect
-from tests.support.session_stage import JID, Stage, running_stage
+from tests.support.session_stage import JID, Stage
 from tests.support.waiting import wait_until
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.events import Banned, GatewayEvent, LoggedOut, Replaced
@@ -14,17 +12,6 @@ from whatsapp_service.sessions import record
 
 BAN_S = 7_200
 NEW_JID = "79990000002:1@s.whatsapp.net"
-
-
-@pytest.fixture
-def gateway() -> ScriptedGateway:
-    return ScriptedGateway()
-
-
-@pytest.fixture
-async def scripted(gateway: ScriptedGateway) -> AsyncIterator[Stage]:
-    async with running_stage(gateway) as stage:
-        yield stage
 
 
 async def ends_without_postgres(

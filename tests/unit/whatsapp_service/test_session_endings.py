@@ -1,7 +1,6 @@
 """What a session does about an end, on hand-made rows and connections."""
 
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,7 +10,7 @@ from shared.messages.commands import Freeze, Thaw, Unlink
 from shared.messages.events import StatusChanged
 from shared.messages.status import Reason, SessionStatus
 from tests.support.scripted_lines import ScriptedGateway, connect
-from tests.support.session_stage import JID, SALON, Stage, command, running_stage
+from tests.support.session_stage import JID, SALON, Stage, command
 from tests.support.waiting import wait_until
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.events import (
@@ -28,17 +27,6 @@ from whatsapp_service.sessions import discarding, retrying, unlink_desk
 from whatsapp_service.sessions.discarding import discard
 from whatsapp_service.sessions.standing import Standing
 from whatsapp_service.store.sessions import StoredSession
-
-
-@pytest.fixture
-def gateway() -> ScriptedGateway:
-    return ScriptedGateway()
-
-
-@pytest.fixture
-async def scripted(gateway: ScriptedGateway) -> AsyncIterator[Stage]:
-    async with running_stage(gateway) as stage:
-        yield stage
 
 
 async def ends(stage: Stage, gateway: ScriptedGateway, event: GatewayEvent) -> None:
