@@ -4,7 +4,7 @@ PYTHON ?= $(or $(firstword $(foreach name,python3 python3.11 python3.12 python3.
 	$(shell $(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null))),python3)
 VENV_PYTHON = .venv/bin/python
 # One worker more than cores, seven at most: tests wait for more than a third of their time.
-JOBS ?= $(shell cores=$$(nproc); echo $$((cores < 2 ? 2 : cores > 6 ? 7 : cores + 1)))
+JOBS ?= $(shell cores=$$(nproc); echo $$((cores > 6 ? 7 : cores + 1)))
 
 .DEFAULT_GOAL = help
 .PHONY: help run migrate reset-data install install-dev page chromium nginx pgbouncer test bench trials soak \
