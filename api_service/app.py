@@ -65,6 +65,7 @@ from shared.bus.commands import CommandSender
 from shared.bus.connection import connect_redis
 from shared.bus.durability import DurabilityWatch
 from shared.bus.heartbeat import Heartbeats
+from shared.bus.listener import ChannelListener
 from shared.bus.ping import RoundTrips
 from shared.bus.snapshots import Snapshots
 from shared.bus.subscriber import EventSubscriber
@@ -79,13 +80,17 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """``asgi`` is served; ``tasks.failed`` says that it cannot go on and must be started again."""
+    """``asgi`` is served; ``tasks.failed`` says that it cannot go on and must be started again.
+
+    ``listeners``: what pages are told comes by them.
+    """
 
     asgi: ASGIApp
     tasks: BackgroundTasks
     sockets: socketio.AsyncServer
     connections: Connections
     outcomes: Outcomes
+    listeners: tuple[ChannelListener, ...]
 
     async def release_sockets(self) -> None:
         """Let pages go, so that they come back to another process."""
@@ -316,4 +321,11 @@ def build_app(settings: ApiSettings) -> Application:
         },
     )
     asgi.router.redirect_slashes = False
-    return Application(asgi, parts.tasks, parts.sockets, parts.connections, parts.outcomes)
+    return Application(
+        asgi,
+        parts.tasks,
+        parts.sockets,
+        parts.connections,
+        parts.outcomes,
+        (parts.events.listener, parts.activation_news),
+    )

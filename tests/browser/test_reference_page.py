@@ -9,7 +9,7 @@ async def test_the_reference_is_shown_and_tried_out_under_its_own_strict_policy(
     browser: Browser,
 ) -> None:
     nowhere = api_settings("postgres://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1")
-    async with running_api(nowhere) as api:
+    async with running_api(nowhere, without_redis=True) as api:
         page = await browser.new_page()
         complaints: list[str] = []
         hosts: set[str] = set()

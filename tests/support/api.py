@@ -88,14 +88,19 @@ class RunningApi:
 
 
 @contextlib.asynccontextmanager
-async def running_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
+async def running_api(
+    settings: ApiSettings, *, without_redis: bool = False
+) -> AsyncIterator[RunningApi]:
+    """Serves, and listens to the bus: a page that comes earlier is told its state once more."""
     application = build_app(settings)
-    listener = listen("API_PORT", settings.api_host, settings.api_port)
+    door = listen("API_PORT", settings.api_host, settings.api_port)
     server = Server(uvicorn_config(application, settings))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    url = f"http://127.0.0.1:{_port_of(listener)}"
+    serving = asyncio.create_task(server.serve(sockets=[door]))
+    url = f"http://127.0.0.1:{_port_of(door)}"
     await wait_until(lambda: server.started or serving.done(), 20, "the API serves")
     try:
+        for listener in () if without_redis else application.listeners:
+            await asyncio.wait_for(listener.subscribed.wait(), 20)
         hooks = {"response": [_checked_by(documented(application))]}
         async with httpx2.AsyncClient(
             base_url=url, timeout=30, event_hooks=hooks, verify=NOBODY

@@ -117,7 +117,7 @@ async def test_marketplace_health_fails_without_a_needed_setting(settings: ApiSe
 
 async def test_without_redis_and_postgres_the_process_runs_and_says_so() -> None:
     nowhere = api_settings("postgres://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1")
-    async with running_api(nowhere) as api:
+    async with running_api(nowhere, without_redis=True) as api:
         overall = await api.http.get("/health")
         marketplace = await api.http.get("/marketplace/health")
         pubsub = await api.http.get("/health/pubsub?timeout=100")

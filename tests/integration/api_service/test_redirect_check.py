@@ -339,7 +339,7 @@ async def test_without_redis_nobody_is_asked_and_the_owner_goes_on(place: Place)
         place.database_url, "redis://127.0.0.1:9", yclients_url=place.yclients.url
     )
     place.yclients.will(connection("uninstalled"))
-    async with running_api(settings) as api:
+    async with running_api(settings, without_redis=True) as api:
         query = {"salon_id": "1001", **signed_query(OWNER)}
         page = await api.http.get(REDIRECT, params=query)
 
