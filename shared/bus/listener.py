@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
+from prometheus_client import Gauge
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.lifecycle import raise_if_cancelled
 
 _log = structlog.get_logger(__name__)
+_listening = Gauge("bus_subscribed", "1: what is said on the channel is heard", ["channel"])
 
 MIN_BACKOFF_S: Final = 0.1
 MAX_BACKOFF_S: Final = 2.0
@@ -55,6 +57,7 @@ class ChannelListener:
             except (RedisError, OSError, TimeoutError) as error:
                 failures = 0 if self.subscribed.is_set() else failures + 1
                 self.subscribed.clear()
+                self._show(listening=False)
                 _log.warning(
                     "bus_subscription_lost", channels=self._channels, error=type(error).__name__
                 )
@@ -81,8 +84,13 @@ class ChannelListener:
                     if confirmed % len(self._channels) == 0:
                         await self._on_subscribed()
                         self.subscribed.set()
+                        self._show(listening=True)
                 elif message["type"] == "message":
                     await self._deliver(message["channel"], message["data"])
+
+    def _show(self, *, listening: bool) -> None:
+        for channel in self._channels:
+            _listening.labels(channel=channel).set(listening)
 
     async def _deliver(self, channel: str, payload: str) -> None:
         try:

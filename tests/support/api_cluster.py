@@ -7,6 +7,7 @@ import httpx2
 from sandbox.services.loopback import NOBODY
 from sandbox.services.ports import free_port
 from tests.support.api import ADMIN_TOKEN, JWT_SECRET, PARTNER_TOKEN
+from tests.support.api_process import HEARD_BY_PAGES
 from tests.support.processes import ServiceProcess, Starter
 
 PROCESSES = 2
@@ -55,4 +56,5 @@ def start_api_cluster(
         )
     for process, url in zip(cluster.processes, cluster.urls, strict=True):
         process.wait_healthy(f"{url}/metrics")
+        process.wait_listening(url, *HEARD_BY_PAGES)
     return cluster

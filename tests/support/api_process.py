@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 import httpx2
 
 from sandbox.services.loopback import NOBODY
 from sandbox.services.ports import free_port
+from shared.bus import keys
 from tests.support.api import JWT_SECRET, PARTNER_TOKEN
 from tests.support.processes import ServiceProcess, Starter
+
+HEARD_BY_PAGES: Final = (keys.EVENTS_CHANNEL, keys.ACTIVATION_CHANNEL)
+"""A page that comes before its process listens to them is told its state once more."""
 
 
 @dataclass
@@ -41,10 +45,11 @@ class ApiProcess:
     def start(self) -> None:
         self.process = self.start_process("api_service", self.environment)
         self.process.wait_healthy(f"{self.url}/health")
+        self.process.wait_listening(self.url, *HEARD_BY_PAGES)
 
     def kill(self) -> None:
         self.process.kill()
 
     async def answers(self, path: str, status: int) -> bool:
-        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False, timeout=10) as http:
+        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False, timeout=30) as http:
             return (await http.get(f"{self.url}{path}")).status_code == status

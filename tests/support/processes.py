@@ -18,8 +18,8 @@ from sandbox.services.loopback import NOBODY
 from tests.support.waiting import block_until
 
 ROOT: Final = Path(__file__).parents[2]
-START_TIMEOUT_S: Final = 20.0
-STOP_TIMEOUT_S: Final = 10.0
+START_TIMEOUT_S: Final = 40.0
+STOP_TIMEOUT_S: Final = 30.0
 KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 NOWHERE: Final = "http://127.0.0.1:9"
 """Refuses every connection: tests that want a YClients start one of the sandbox."""
@@ -79,10 +79,21 @@ class ServiceProcess:
                 return False
 
         try:
-            with httpx2.Client(timeout=2, trust_env=False, verify=NOBODY) as http:
+            with httpx2.Client(timeout=5, trust_env=False, verify=NOBODY) as http:
                 block_until(healthy, timeout_s, url)
         except TimeoutError as error:
             pytest.fail(f"{error}; its log:\n{self.log}")
+
+    def wait_listening(self, url: str, *channels: str) -> None:
+        """Return when it hears all of them, by the metrics at ``url``."""
+        wanted = [f'bus_subscribed{{channel="{channel}"}} 1.0' for channel in channels]
+
+        def listens() -> bool:
+            text = http.get(f"{url}/metrics").text
+            return all(line in text for line in wanted)
+
+        with httpx2.Client(timeout=5, trust_env=False, verify=NOBODY) as http:
+            block_until(listens, what=f"{channels} are listened to")
 
     def wait_exit(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Return the exit code. Fails, with the log, when the process has not ended by then."""
