@@ -15,7 +15,7 @@ from shared.company_id import SessionId
 from shared.messages.events import Connected, PairingCode, Qr
 from tests.support.bus_probe import BusProbe, bus_probe
 from tests.support.processes import ServiceProcess, Starter
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_network import (
     WhatsAppNetwork,
     whatsapp_network,
@@ -61,7 +61,9 @@ class WhatsApp:
         """What the process says of the session, once it has it: it restores for a while."""
 
         async def said() -> object:
-            async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
+            async with httpx2.AsyncClient(
+                verify=NOBODY, trust_env=False, timeout=PATIENCE_S
+            ) as http:
                 answer = (await http.get(f"{self.url}/health")).json()
             return answer["sessions"].get(session_id)
 

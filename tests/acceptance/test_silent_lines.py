@@ -16,7 +16,7 @@ from shared.messages.events import Connected, Disconnected
 from shared.messages.snapshot import Snapshot
 from shared.messages.status import Reason
 from tests.acceptance.conftest import WhatsApp
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
 PHONE, OTHER_PHONE = "79990000001", "79990000002"
@@ -35,7 +35,7 @@ async def watched(idle_whatsapp: WhatsApp) -> AsyncIterator[WhatsApp]:
 
 async def metric(whatsapp: WhatsApp, name: str) -> float:
     """Summed over its labels."""
-    async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
+    async with httpx2.AsyncClient(verify=NOBODY, trust_env=False, timeout=PATIENCE_S) as http:
         text = (await http.get(f"{whatsapp.url}/metrics")).text
     return sum(
         float(line.rpartition(" ")[2])
@@ -170,7 +170,7 @@ async def test_when_the_phone_was_seen_is_known_after_a_restart(whatsapp: WhatsA
             ).fetchone()
         return row is not None and row[0] is not None
 
-    await wait_until(kept, 10)
+    await wait_until(kept)
     whatsapp.process.kill()
     whatsapp.start()
 

@@ -13,11 +13,12 @@ from typing import Final
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from api_service.frontend import build
 from tests.browser.onboarding_page import OnboardingPage, PageOpener
 from tests.support.scripted_api import ScriptedApi
+from tests.support.waiting import PATIENCE_S
 
 CHROMIUM_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 HEADLESS_SHELL: Final = "chromium-headless-shell"
@@ -32,6 +33,8 @@ CHROMIUM_ARGUMENTS: Final = (
     "--disable-sync",
 )
 HERE: Final = Path(__file__).parent
+
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -70,10 +70,8 @@ class OnboardingPage:
     def tab(self, name: str) -> Locator:
         return self.page.get_by_role("tab", name=name)
 
-    async def shows(self, text: str, timeout_s: float = 5.0, *, within: str = "main") -> None:
-        await expect(self.page.locator(within).get_by_text(text).first).to_be_visible(
-            timeout=timeout_s * 1000
-        )
+    async def shows(self, text: str, *, within: str = "main") -> None:
+        await expect(self.page.locator(within).get_by_text(text).first).to_be_visible()
 
     async def on_screen(self, kind: str) -> None:
         await expect(self.card).to_have_attribute("data-screen", kind)

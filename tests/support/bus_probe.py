@@ -22,7 +22,7 @@ from shared.messages.commands import (
 from shared.messages.envelope import new_id
 from shared.messages.events import AnySessionEvent, CommandResult, StatusChanged
 from shared.messages.status import SessionStatus
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 COMMAND_LIFETIME_MS = 20_000
 
@@ -127,7 +127,7 @@ async def bus_probe(redis_url: str) -> AsyncIterator[BusProbe]:
     probe = BusProbe(redis_url)
     task = asyncio.create_task(probe.subscriber.run())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await probe.subscriber.listener.subscribed.wait()
         yield probe
     finally:

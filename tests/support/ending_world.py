@@ -19,6 +19,7 @@ from shared.messages.status import Reason
 from tests.support.api_process import ApiProcess
 from tests.support.bus_probe import BusProbe, bus_probe
 from tests.support.processes import ServiceProcess, Starter
+from tests.support.waiting import PATIENCE_S
 
 QUICK: Final = {
     "RECONNECT_FIRST_S": "0.05",
@@ -82,14 +83,14 @@ class EndingWorld:
         return salon
 
     async def health(self, salon: "Ended") -> dict[str, Any]:
-        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
+        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False, timeout=PATIENCE_S) as http:
             answer = await http.get(f"{self.api.url}/health/company/{salon.salon_id}")
         report: dict[str, Any] = answer.json()
         return report
 
     async def counted(self, reason: Reason) -> tuple[float, float]:
         """How often sessions of the process have ended so, and how many stand so now."""
-        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
+        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False, timeout=PATIENCE_S) as http:
             text = (await http.get(f"{self.whatsapp_url}/metrics")).text
         return (
             _value(text, f'session_endings_total{{reason="{reason}"}}'),

@@ -28,7 +28,7 @@ START_S: Final = 60.0
 STOP_S: Final = 60.0
 """It hands its sessions over first."""
 RESTART_S: Final = 0.3
-HEALTH_S: Final = 5.0
+HEALTH_S: Final = 15.0
 LOOK_EVERY_S: Final = 0.2
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 
 from shared.bus.heartbeat import Heartbeat
+from tests.support.waiting import PATIENCE_S
 
 
 @asynccontextmanager
@@ -15,7 +16,7 @@ async def beating(redis: Redis, process_id: str) -> AsyncIterator[None]:
     heart = Heartbeat(redis, process_id)
     task = asyncio.create_task(heart.run())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await heart.beating.wait()
         yield
     finally:

@@ -20,6 +20,7 @@ from sandbox.services.loopback import NOBODY
 from sandbox.whatsapp_network.control_client import ControlClient
 from shared.bus import keys
 from shared.bus.connection import MAX_CONNECTIONS
+from tests.support.waiting import PATIENCE_S
 
 LOOK_EVERY_S: Final = 0.5
 STEADY_LOOKS: Final = 7
@@ -196,7 +197,7 @@ async def gauges(url: str) -> dict[str, float]:
 
 
 async def _families(url: str) -> list[Metric]:
-    async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as http:
+    async with httpx2.AsyncClient(verify=NOBODY, trust_env=False, timeout=PATIENCE_S) as http:
         text = (await http.get(f"{url}/metrics")).text
     return [it for it in text_string_to_metric_families(text) if it.type == "gauge"]
 

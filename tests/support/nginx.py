@@ -17,7 +17,7 @@ from tests.support.waiting import block_until
 
 EXAMPLE: Final = ROOT / "deploy" / "nginx.conf"
 UNPACKED: Final = ROOT / "build" / "nginx" / "usr" / "sbin" / "nginx"
-STOP_S: Final = 5.0
+STOP_S: Final = 20.0
 
 _MAIN: Final = """
 daemon off;
@@ -73,7 +73,7 @@ def check(folder: Path, site: str) -> None:
     done = subprocess.run(  # noqa: S603 - our own command line
         [nginx_path(), "-t", "-p", str(folder), "-c", str(main)],
         capture_output=True,
-        timeout=10,
+        timeout=30,
         check=False,
     )
     if done.returncode:
@@ -95,7 +95,7 @@ def running_nginx(
         [nginx_path(), "-p", str(folder), "-c", str(main)], stderr=subprocess.DEVNULL
     )
     try:
-        block_until(lambda: (folder / "nginx.pid").exists() or process.poll(), 5, "nginx")
+        block_until(lambda: (folder / "nginx.pid").exists() or process.poll(), what="nginx")
         assert process.poll() is None, (folder / "main.log").read_text()
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -10,6 +10,7 @@ from shared.bus.connection import connect_redis
 from shared.bus.heartbeat import Heartbeat, Heartbeats
 from shared.company_id import SessionId
 from shared.db import Pool, make_pool
+from tests.support.waiting import PATIENCE_S
 from whatsapp_service.owners.guard import Guard
 from whatsapp_service.owners.hearts import Hearts
 from whatsapp_service.owners.lease import Lease, Peers
@@ -33,7 +34,7 @@ class Resident:
     async def come(self) -> None:
         await self.lease.register()
         self._beating = asyncio.create_task(self._heart.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await self._heart.beating.wait()
         self._tasks = [
             asyncio.create_task(self.hearts.run()),
@@ -41,7 +42,7 @@ class Resident:
         ]
 
     async def sees(self) -> Peers:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.lease.next_look()
 
     async def stand_still(self) -> None:

@@ -22,7 +22,7 @@ EXAMPLE: Final = ROOT / "deploy" / "pgbouncer.ini"
 UNPACKED: Final = ROOT / "build" / "pgbouncer"
 NAME: Final = "pgbouncer"
 PROGRAM: Final = Path("usr", "sbin", NAME)
-START_S: Final = 10.0
+START_S: Final = 30.0
 
 
 def require_pgbouncer() -> None:
@@ -51,7 +51,7 @@ class PgBouncer:
 
     def _answers(self) -> bool:
         try:
-            psycopg.connect(self.url, connect_timeout=2).close()
+            psycopg.connect(self.url, connect_timeout=5).close()
         except psycopg.OperationalError:
             return False
         return True

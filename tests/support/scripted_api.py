@@ -26,7 +26,7 @@ from starlette.routing import Route
 
 from api_service.web.assets import Assets
 from api_service.web.headers import page_headers
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 NAMESPACE: Final = "/marketplace"
 SHUTDOWN_TIMEOUT_S: Final = 1
@@ -140,7 +140,7 @@ class ScriptedApi:
     def code(self, code: str = "ABCD-1234", expires_in_s: float = 50.0) -> Payload:
         return {"code": code, "phoneNumber": "79990000001", **self._lifetime(expires_in_s)}
 
-    async def hear(self, event: str, timeout_s: float = 5.0) -> Any:
+    async def hear(self, event: str, timeout_s: float = PATIENCE_S) -> Any:
         """Return the payload of the next `event` that a page sends, or has sent since."""
 
         def heard() -> tuple[str, Any] | None:

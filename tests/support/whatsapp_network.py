@@ -16,8 +16,8 @@ import pytest
 from sandbox.whatsapp_network.control_client import ControlClient
 
 ROOT: Final = Path(__file__).parents[2]
-START_TIMEOUT_S: Final = 20.0
-STOP_TIMEOUT_S: Final = 10.0
+START_TIMEOUT_S: Final = 40.0
+STOP_TIMEOUT_S: Final = 30.0
 TROUBLE: Final = ("Traceback", "[error")
 
 

@@ -33,8 +33,8 @@ LOOPBACK: Final = "127.0.0.1"
 NOWHERE: Final = "http://127.0.0.1:9"
 APPLICATION_ID: Final = 77
 USER_TOKEN: Final = "test-user-token-0123456789"
-START_TIMEOUT_S: Final = 20.0
-STOP_TIMEOUT_S: Final = 10.0
+START_TIMEOUT_S: Final = 40.0
+STOP_TIMEOUT_S: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _answers(process: subprocess.Popen[bytes], url: str, log_path: Path) -> bool
         pytest.fail(f"YClients ended with {process.returncode}:\n{log_path.read_text('utf-8')}")
     try:
         return httpx2.get(
-            f"{url}/control/stats", timeout=2, trust_env=False, verify=NOBODY
+            f"{url}/control/stats", timeout=5, trust_env=False, verify=NOBODY
         ).is_success
     except httpx2.TransportError:
         return False

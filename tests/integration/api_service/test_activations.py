@@ -47,7 +47,7 @@ class Town:
             return refusal.code
 
     async def settled(self, condition: Callable[[], bool], what: str) -> None:
-        await wait_until(condition, timeout_s=20, what=what)
+        await wait_until(condition, timeout_s=30, what=what)
 
 
 @pytest.fixture(params=[True, False], ids=["step machine", "simple"])

@@ -15,7 +15,7 @@ from shared.settings import EXIT_CONFIGURATION
 from tests.support.api import JWT_SECRET, PARTNER_TOKEN, signed_query, token_for
 from tests.support.page import open_page
 from tests.support.processes import ServiceProcess, Starter
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
 SALON = SalonId(1001)
@@ -58,7 +58,7 @@ async def test_ends_in_order_within_ten_seconds_while_pages_are_open(
         await wait_until(lambda: whatsapp.commands)
         started = time.monotonic()
         process.signal(signal.SIGTERM)
-        await wait_until(lambda: process.returncode is not None, 10, "the process ends")
+        await wait_until(lambda: process.returncode is not None, 15, "the process ends")
         await wait_until(lambda: one.closed and two.closed)
 
     assert process.returncode == 0, process.log
@@ -132,7 +132,7 @@ async def test_nothing_secret_is_logged(
     process, url = start(start_process, environment)
     token, bad = token_for(SALON, "Салон Секретный"), token_for(SALON)[:-2] + "xx"
     user = signed_query({"id": 501, "name": "Planted Name", "phone": "79990000077"})
-    async with httpx2.AsyncClient(base_url=url, verify=False) as http:
+    async with httpx2.AsyncClient(base_url=url, verify=False, timeout=PATIENCE_S) as http:
         await http.get("/auth/yclients/redirect", params={"salon_id": "1001", **user})
         await http.get("/auth/yclients/redirect", params={"salon_id": "x", **user})
         for used in (token, bad):

@@ -23,14 +23,14 @@ from tests.support.certificate import write_self_signed
 from tests.support.holdings import gauges
 from tests.support.page import Page, RefusedError, Transport, open_page
 from tests.support.processes import Starter
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
 SALON = SalonId(1001)
 SESSION = session_id_of(SALON)
 EACH_WAY: Final = 10
 FIRST_ADDRESSES: Final[tuple[tuple[int, Transport], ...]] = ((1, "polling"), (101, "websocket"))
-BACK_S: Final = 3.0
+BACK_S: Final = 10.0
 FEW_CONNECTIONS: Final = (9, 10)
 """With one of them the last is taken by a client, and there is none for its upstream."""
 
@@ -106,7 +106,7 @@ async def test_without_sticky_routing_long_polling_fails(
         nginx.running_nginx(tmp_path, cluster.addresses, sticky=False) as url,
         pytest.raises((RefusedError, TimeoutError)),
     ):
-        await asyncio.wait_for(open_by_polling(url), 10)
+        await asyncio.wait_for(open_by_polling(url), 20)
 
 
 async def test_pages_of_a_process_that_is_killed_come_back_through_the_other(
@@ -143,7 +143,7 @@ async def test_no_log_has_the_token_or_what_yclients_signed(
 ) -> None:
     token, hook_secret = token_for(SALON), "part-of-an-address"
     with nginx.running_nginx(tmp_path, cluster.addresses) as url:
-        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as http:
             page = await http.get("/marketplace/onboarding", params={"token": token})
             user = signed_query()
             await http.get("/auth/yclients/redirect", params={"salon_id": "1001", **user})
@@ -153,7 +153,7 @@ async def test_no_log_has_the_token_or_what_yclients_signed(
             await connected.next("status")
         for process in cluster.processes:
             process.kill()
-        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as http:
             away = await http.get("/marketplace/onboarding", params={"token": token})
 
     assert (page.status_code, health.status_code) == (200, 200)
@@ -191,7 +191,7 @@ async def crowd(url: str, clients: int, folder: Path) -> None:
             stack.callback(writer.close)
             writer.write(request.encode())
         with contextlib.suppress(TimeoutError):
-            await wait_until(lambda: " 500 " in nginx.logs(folder), 1)
+            await wait_until(lambda: " 500 " in nginx.logs(folder), 3)
 
 
 async def test_metrics_and_health_are_for_operators_machines(
@@ -200,7 +200,7 @@ async def test_metrics_and_health_are_for_operators_machines(
     with nginx.running_nginx(tmp_path, cluster.addresses) as url:
         for source, status in (("127.0.0.1", 200), ("127.0.0.2", 403)):
             way = httpx2.AsyncHTTPTransport(local_address=source)
-            async with httpx2.AsyncClient(base_url=url, transport=way) as http:
+            async with httpx2.AsyncClient(base_url=url, transport=way, timeout=PATIENCE_S) as http:
                 for path in ("/metrics", "/health", "/health/pubsub/simple"):
                     assert (await http.get(path)).status_code == status, path
 

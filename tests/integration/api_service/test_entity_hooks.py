@@ -151,7 +151,7 @@ async def test_a_hanging_postgres_loses_no_news(api: RunningApi, salons: SalonRo
     await wait_until(lambda: len(hints(salons)) == 2, 15, "both are marked")
 
     assert {each.status_code for each in (right, also_right, wrong)} == {200}
-    assert took_s < 1
+    assert took_s < 5
     assert [hint[0] for hint in hints(salons)] == ["client", "record"]
 
 
@@ -161,7 +161,7 @@ async def test_a_hanging_postgres_does_not_hold_news_with_the_token(
 ) -> None:
     async with salons.locked("entity_hints"):
         told = await asyncio.wait_for(
-            send(api, news(partner_token=PARTNER_TOKEN), "/webhook/yclients"), 1
+            send(api, news(partner_token=PARTNER_TOKEN), "/webhook/yclients"), 5
         )
 
     await wait_until(lambda: hints(salons), 15, "it is marked")

@@ -28,7 +28,7 @@ from tests.support.whatsapp_side import WhatsAppSide
 
 PAGES: Final = 100
 SALONS: Final = 40
-PATIENCE_S: Final = 25.0
+PATIENCE_S: Final = 35.0
 """The engine notices within 15 s that nobody is there to be pinged."""
 
 Visit = Callable[[str, int], Coroutine[None, None, None]]

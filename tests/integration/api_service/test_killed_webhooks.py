@@ -24,7 +24,7 @@ from tests.support.salon_rows import SalonRows, lifecycle
 from tests.support.waiting import wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 30.0
 UNINSTALL: Final = ["uninstall_started", "credentials_deleted", "uninstalled"]
 FREEZE: Final = ["freeze_started", "frozen"]
 

@@ -43,7 +43,7 @@ class Town:
         await self.yclients.add_salon(salon)
         await self.yclients.connect(salon)
         async with httpx2.AsyncClient(
-            base_url=self.yclients.url, verify=NOBODY, trust_env=False
+            base_url=self.yclients.url, verify=NOBODY, trust_env=False, timeout=PATIENCE_S
         ) as http:
             await http.post(
                 "/marketplace/partner/callback/redirect",

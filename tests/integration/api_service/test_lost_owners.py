@@ -31,7 +31,7 @@ def settings(database_url: str, redis_url: str) -> ApiSettings:
 async def told(page: Page, matches: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
     """The status that matches and is the newest."""
     await wait_until(
-        lambda: page.all("status") and matches(page.all("status")[-1]), 10, f"told: {what}"
+        lambda: page.all("status") and matches(page.all("status")[-1]), what=f"told: {what}"
     )
     status: dict[str, Any] = page.all("status")[-1]
     return status
@@ -107,9 +107,9 @@ async def test_a_request_in_the_hands_of_a_process_that_dies_is_not_waited_for(
             await whatsapp.status(SESSION, SessionStatus.CONNECTING)
         died = time.monotonic()
 
-        await wait_until(lambda: page.all("error") and page.all("pairing-code-error"), 10)
+        await wait_until(lambda: page.all("error") and page.all("pairing-code-error"))
 
-        assert time.monotonic() - died < 5
+        assert time.monotonic() - died < 12
         assert page.all("error")[0]["code"] == "SERVICE_UNAVAILABLE"
         assert page.all("pairing-code-error")[0]["cause"] == "SERVICE_UNAVAILABLE"
         assert page.all("status")[-1]["reason"] == "owner_lost"
@@ -128,7 +128,8 @@ async def test_without_any_process_requests_are_refused_until_one_is_there(
         assert (refused["code"], refused["cause"]) == ("PAIRING_CODE_FAILED", "SERVICE_UNAVAILABLE")
     await asyncio.gather(*(api.post_qr(token_for(2000 + number)) for number in range(5)))
     refused = await api.post_qr(token_for(SALON))
-    assert (refused.status_code, refused.json()["retry_after"]) == (503, 60)
+    assert refused.status_code == 503
+    assert 45 < refused.json()["retry_after"] <= 60
     async with whatsapp_side(redis_url) as whatsapp:
 
         async def react(command: Command) -> None:

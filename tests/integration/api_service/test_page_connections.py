@@ -63,7 +63,7 @@ async def test_a_refused_page_is_told_why_and_disconnected(api: RunningApi) -> N
 
 
 async def test_a_page_whose_token_expires_is_told_and_let_go(api: RunningApi) -> None:
-    async with open_page(api.url, _token(exp=int(time.time()) + 2)) as page:
+    async with open_page(api.url, _token(exp=int(time.time()) + 4)) as page:
         await page.next("status")
         assert (await page.next("error"))["code"] == "TOKEN_EXPIRED"
         await page.gone()

@@ -98,7 +98,7 @@ async def test_the_owner_waits_for_yclients_only_so_long(place: Place) -> None:
     page = await place.visit()
 
     assert page.status_code == 302
-    assert 2 < asyncio.get_running_loop().time() - started < 5
+    assert 2 < asyncio.get_running_loop().time() - started < 10
     assert place.event["connection"] == "timeout"
 
 

@@ -115,7 +115,7 @@ async def test_a_hanging_postgres_is_not_waited_for(
         took_s = asyncio.get_running_loop().time() - started
         assert told["success"] is True
         assert await obedient.redis.xlen("marketplace:webhooks:kept") == 1
-    assert took_s < 1
+    assert took_s < 5
 
     await all_done(salons)
 
@@ -163,7 +163,7 @@ async def test_a_slow_body_is_not_waited_for(api: RunningApi, salons: SalonRows)
 
     told = await send(api, lifecycle(SALON, "odd"))
     answer = await asyncio.wait_for(reader.read(2000), 15)
-    activation = await asyncio.wait_for(activated.readuntil(b"\r\n"), 5)
+    activation = await asyncio.wait_for(activated.readuntil(b"\r\n"), 15)
     for each in (writer, activating):
         each.close()
         await each.wait_closed()

@@ -18,7 +18,7 @@ from tests.support.api import ADMIN_TOKEN, token_for
 from tests.support.api_cluster import ApiCluster, start_api_cluster
 from tests.support.page import Page, open_page
 from tests.support.processes import Starter
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
 SALON = SalonId(1001)
@@ -178,7 +178,9 @@ class BreakerOfBoth:
         await self._admin(self._cluster.urls[number], "POST", "reset")
 
     async def _admin(self, url: str, method: str, what: str) -> dict[str, Any]:
-        async with httpx2.AsyncClient(base_url=url, verify=NOBODY, trust_env=False) as http:
+        async with httpx2.AsyncClient(
+            base_url=url, verify=NOBODY, trust_env=False, timeout=PATIENCE_S
+        ) as http:
             answer = await http.request(
                 method,
                 f"/marketplace/admin/circuit-breaker/{what}",

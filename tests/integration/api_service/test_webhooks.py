@@ -118,11 +118,11 @@ async def test_a_thaw_that_was_begun_is_never_given_up(
         " installation, source, state) VALUES ('t', 't', %s, 'thaw', 1, 'polling', 'queued')",
         SALON,
     )
-    await wait_until(lambda: salons.webhooks(SALON)[0]["reason"], 10, "it was tried")
+    await wait_until(lambda: salons.webhooks(SALON)[0]["reason"], what="it was tried")
     await salons.change(
         "UPDATE marketplace_webhooks SET attempts = 50, reason = NULL, due_at = now()"
     )
-    await wait_until(lambda: salons.webhooks(SALON)[0]["reason"], 10, "it was tried again")
+    await wait_until(lambda: salons.webhooks(SALON)[0]["reason"], what="it was tried again")
 
     assert salons.webhooks(SALON)[0]["state"] == "queued"
     whatsapp.reaction = whatsapp.result
@@ -141,7 +141,7 @@ async def test_a_salon_whose_session_refuses_is_tried_again(
 
     whatsapp.reaction = refuse_once
     await send(api, lifecycle(SALON, "uninstall"))
-    await wait_until(lambda: salons.webhooks(SALON)[0]["reason"] == "UNLINK_FAILED", 10)
+    await wait_until(lambda: salons.webhooks(SALON)[0]["reason"] == "UNLINK_FAILED")
     assert salons.status(SALON) == "uninstalled"
     await salons.change("UPDATE marketplace_webhooks SET due_at = now()")
 
@@ -180,7 +180,7 @@ async def test_a_notification_of_the_last_installation_is_superseded(
     await salons.connect_anew(SALON)
     whatsapp.reaction = whatsapp.result
     await whatsapp.result(whatsapp.commands[0], ErrorCode.UNLINK_FAILED)
-    await wait_until(lambda: salons.webhooks(SALON)[0]["reason"] == "UNLINK_FAILED", 10)
+    await wait_until(lambda: salons.webhooks(SALON)[0]["reason"] == "UNLINK_FAILED")
     await salons.change("UPDATE marketplace_webhooks SET due_at = now()")
 
     await all_done(salons)

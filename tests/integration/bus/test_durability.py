@@ -90,7 +90,7 @@ async def test_a_server_that_forgets_is_told_of_once_and_again_when_it_is_mended
     await lasting.config_set("appendonly", "no")
     with capture_logs() as logs:
         watch = asyncio.create_task(DurabilityWatch(lasting, required=required).run())
-        await wait_until(lambda: logs, 5)
+        await wait_until(lambda: logs)
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
 

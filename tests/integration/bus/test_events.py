@@ -26,7 +26,7 @@ from shared.messages.events import (
 )
 from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
 from shared.messages.status import SessionStatus
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 SESSION = SessionId("company_1001")
 PHONE = "79990000001"
@@ -47,7 +47,7 @@ async def subscribed(redis: Redis, seen: list[AnySessionEvent]) -> AsyncIterator
     subscriber = EventSubscriber(redis, handle)
     task = asyncio.create_task(subscriber.run())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await subscriber.listener.subscribed.wait()
         yield subscriber
     finally:
@@ -244,7 +244,7 @@ async def test_a_place_that_the_log_has_not_reached_is_not_believed(
         for count in (3, 4):
             subscriber.listener.subscribed.clear()
             await redis.client_kill_filter(_type="pubsub")
-            await asyncio.wait_for(subscriber.listener.subscribed.wait(), 5)
+            await asyncio.wait_for(subscriber.listener.subscribed.wait(), PATIENCE_S)
             await Announcer(redis).announce(connected())
             await wait_until(lambda count=count: len(seen) == count)  # type: ignore[misc]
     await reader.aclose()

@@ -12,6 +12,7 @@ from shared.bus.connection import connect_redis
 from shared.bus.heartbeat import Heartbeats
 from shared.bus.ping import NobodyAnsweredError, PingResponder, RoundTrips
 from tests.support.heart import beating
+from tests.support.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 async def responder(redis: Redis) -> AsyncIterator[PingResponder]:
     responder = PingResponder(redis, "process-1")
     task = asyncio.create_task(responder.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await responder.listener.subscribed.wait()
     yield responder
     task.cancel()
@@ -46,11 +47,11 @@ async def test_a_bare_client_reads_the_documented_pong(redis_url: str) -> None:
     bare = Redis.from_url(redis_url, decode_responses=True)
     pubsub = bare.pubsub()
     await pubsub.subscribe("whatsapp:health")
-    await pubsub.get_message(timeout=5)
+    await pubsub.get_message(timeout=PATIENCE_S)
 
     ping = {"type": "ping", "testId": "ping_1764936000000_ab12", "timestamp": 1764936000000}
     await bare.publish("whatsapp:events", json.dumps(ping))
-    message = await pubsub.get_message(timeout=5)
+    message = await pubsub.get_message(timeout=PATIENCE_S)
 
     assert message is not None
     pong = json.loads(message["data"])
@@ -68,7 +69,7 @@ async def test_a_bare_client_reads_the_documented_pong(redis_url: str) -> None:
 @pytest.mark.usefixtures("responder")
 async def test_round_trips_are_measured(round_trips: RoundTrips) -> None:
     there, here = await asyncio.gather(
-        round_trips.through_whatsapp_service(5), round_trips.through_redis(5)
+        round_trips.through_whatsapp_service(PATIENCE_S), round_trips.through_redis(PATIENCE_S)
     )
 
     assert there.test_id.startswith("ping_")
@@ -83,11 +84,11 @@ async def test_those_who_should_answer_and_do_not_are_named(
     """A heart that was heard and is silent now, and one that beats while its process hangs."""
     async with beating(redis, "process-1"), beating(redis, "hangs"):
         await redis.sadd(keys.PROCESSES, "killed")
-        trip = await round_trips.through_whatsapp_service(5)
+        trip = await round_trips.through_whatsapp_service(PATIENCE_S)
         assert trip.silent == ("hangs", "killed")
 
     await Heartbeats(redis).strike_off("killed")
-    assert (await round_trips.through_whatsapp_service(5)).silent == ()
+    assert (await round_trips.through_whatsapp_service(PATIENCE_S)).silent == ()
 
 
 async def test_when_nobody_answers_all_are_named(redis: Redis, round_trips: RoundTrips) -> None:
@@ -108,12 +109,12 @@ async def test_nobody_answers_is_a_timeout_and_leaves_nothing_behind(
 
 @pytest.mark.usefixtures("responder")
 async def test_a_cut_connection_heals(redis: Redis, round_trips: RoundTrips) -> None:
-    await round_trips.through_whatsapp_service(5)
+    await round_trips.through_whatsapp_service(PATIENCE_S)
 
     for client in await redis.client_list(_type="pubsub"):
         await redis.client_kill_filter(_id=client["id"])
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 await round_trips.through_whatsapp_service(0.5)

@@ -238,7 +238,7 @@ async def test_a_session_that_is_here_does_not_hide_one_that_is_missing(
 
     running = asyncio.create_task(place.tenancy(AT_ONCE).run())
     try:
-        await wait_until(lambda: [it.tenure for it in place.supervisor] == [given], 10)
+        await wait_until(lambda: [it.tenure for it in place.supervisor] == [given])
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -253,9 +253,9 @@ async def test_one_that_leaves_in_the_middle_of_taking_takes_no_more(
     tenancy = place.tenancy(AT_ONCE)
     running = asyncio.create_task(tenancy.run())
     try:
-        await wait_until(lambda: len(place.supervisor) > 2, 10)
+        await wait_until(lambda: len(place.supervisor) > 2)
         await tenancy.leave(10)
-        await wait_until(place.owns_only_what_is_open, 10)
+        await wait_until(place.owns_only_what_is_open)
         await place.lease.next_look()
         assert len(await place.town.registry.owned("one")) <= AT_ONCE
     finally:

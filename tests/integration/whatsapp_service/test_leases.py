@@ -64,7 +64,7 @@ async def test_one_that_stands_still_is_found_dead_and_fenced_when_it_goes_on(
     await town.redis.delete("whatsapp:process:stopped")
     await town.redis.sadd("whatsapp:processes", "stopped")
 
-    await wait_until(lambda: only(town, "other"), 10)
+    await wait_until(lambda: only(town, "other"))
 
     await wait_until(other.lease.buried.is_set)
     assert not await town.redis.sismember("whatsapp:processes", "stopped")
@@ -89,7 +89,7 @@ async def test_a_renewed_lease_keeps_a_process_whose_heart_is_silent(town: Owner
     await mute._cancel(mute._beating)
     await town.redis.sadd("whatsapp:processes", "mute")
 
-    await wait_until(lambda: other.hearts.silent_s("mute") > 3 * SHORT_S, 10)
+    await wait_until(lambda: other.hearts.silent_s("mute") > 3 * SHORT_S)
 
     assert await only(town, "mute", "other")
     seen = await other.sees()
@@ -112,7 +112,7 @@ async def test_while_redis_is_away_nobody_is_found_dead(
     monkeypatch.undo()
     monkeypatch.setattr(lease, "LEASE_S", SHORT_S)
 
-    await wait_until(lambda: only(town, "other"), 10)
+    await wait_until(lambda: only(town, "other"))
 
 
 async def test_beside_it_a_pid_that_is_gone_is_proof_enough(
@@ -128,7 +128,7 @@ async def test_beside_it_a_pid_that_is_gone_is_proof_enough(
 
     await town.resident("judge", machine="here")
 
-    await wait_until(lambda: only(town, "judge", "alive", "elsewhere"), 10)
+    await wait_until(lambda: only(town, "judge", "alive", "elsewhere"))
 
 
 async def test_a_pid_that_is_there_is_not_gone_and_one_that_ended_is() -> None:
@@ -157,7 +157,7 @@ async def test_a_name_without_a_lease_is_struck_off_when_its_heart_is_silent(
     await town.redis.sadd("whatsapp:processes", "ghost")
     await town.resident("other")
 
-    await wait_until(lambda: is_struck_off(town, "ghost"), 10)
+    await wait_until(lambda: is_struck_off(town, "ghost"))
 
     assert await town.redis.sismember("whatsapp:processes", "other")
 
@@ -202,4 +202,4 @@ async def not_renewed(town: OwnersTown, name: str, silent_s: float) -> None:
         processes = (await town.registry.look_around()).processes
         return any(it.silent_s > silent_s for it in processes if it.process_id == name)
 
-    await wait_until(is_silent, 10)
+    await wait_until(is_silent)
