@@ -1,9 +1,11 @@
 """A circuit breaker around an operation: after failures it refuses at once, then tries again."""
 
+import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator
 from enum import Enum, auto
+from typing import Final
 
 import structlog
 
@@ -12,6 +14,8 @@ from shared.bus.connection import BusError
 from shared.errors import AppError, ErrorCode
 
 _log = structlog.get_logger(__name__)
+
+TELL_S: Final = 1.0
 
 
 class Verdict(Enum):
@@ -58,14 +62,15 @@ class Breaker:
         await self._record.reset()
 
     async def _tell(self, verdict: Verdict) -> None:
-        """Redis being away must not hide the operation's own outcome."""
+        """Redis being away must neither hide nor delay the operation's own outcome."""
         try:
-            match verdict:
-                case Verdict.SUCCESS:
-                    await self._record.succeeded()
-                case Verdict.FAILURE:
-                    await self._record.failed()
-                case Verdict.NONE:
-                    await self._record.withdrew()
-        except BusError as error:
+            async with asyncio.timeout(TELL_S):
+                match verdict:
+                    case Verdict.SUCCESS:
+                        await self._record.succeeded()
+                    case Verdict.FAILURE:
+                        await self._record.failed()
+                    case Verdict.NONE:
+                        await self._record.withdrew()
+        except (BusError, TimeoutError) as error:
             _log.warning("breaker_not_told", error=type(error).__name__)

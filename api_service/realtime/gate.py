@@ -25,6 +25,8 @@ Engine = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_PACKET_BYTES: Final = 16 * 1024
 MAX_DRAINED_BYTES: Final = 2 * 1024 * 1024
+BODY_S: Final = 10.0
+"""A page's packets are small: a body that takes longer is not waited for."""
 _SEPARATOR: Final = "\x1e"
 _RESERVED: Final = frozenset({"connect", "disconnect", "connect_error", "error"})
 _BAD_REQUEST: Final = 400
@@ -35,8 +37,9 @@ _UNSUPPORTED_DATA: Final = 1003
 class Gate:
     """An ASGI application around the engine's."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, body_s: float = BODY_S) -> None:
         self._engine = engine
+        self._body_s = body_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -63,7 +66,12 @@ class Gate:
             polling.result()
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _read_body(receive)
+        try:
+            async with asyncio.timeout(self._body_s):
+                body = await _read_body(receive)
+        except TimeoutError:
+            await _refuse(send, 408, "too_slow")
+            return
         if body is None:
             await _refuse(send, 413, "too_large")
         elif fault := _fault_of_payload(body):

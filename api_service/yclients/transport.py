@@ -21,6 +21,8 @@ from shared.lifecycle import raise_if_cancelled
 
 _log = structlog.get_logger(__name__)
 
+TELL_S: Final = 1.0
+"""For the breaker to hear how a call ended: the caller's own time may be over by then."""
 FAIR_CHANCE_S: Final = 5.0
 """A time-out after less than this says nothing about YClients' health."""
 _REQUEST_LEAVES: Final = "http11.send_request_headers.started"
@@ -196,14 +198,15 @@ class Transport:
             await response.aclose()
 
     async def _tell(self, healthy: bool | None) -> None:
-        """Redis being away must not hide the call's own outcome."""
+        """Redis being away must neither hide nor delay the call's own outcome."""
         try:
-            if healthy is None:
-                await self._breaker.withdrew()
-            elif healthy:
-                await self._breaker.succeeded()
-            else:
-                await self._breaker.failed()
+            async with asyncio.timeout(TELL_S):
+                if healthy is None:
+                    await self._breaker.withdrew()
+                elif healthy:
+                    await self._breaker.succeeded()
+                else:
+                    await self._breaker.failed()
         except (BusError, OSError, TimeoutError) as trouble:
             _log.warning("breaker_not_told", error=type(trouble).__name__)
 

@@ -50,10 +50,11 @@ class Admitted:
 
 @dataclass
 class NotedBreaker:
-    """Writes down what it is told."""
+    """Writes down what it is told. ``hangs``: Redis stands still as soon as it has been."""
 
     admission: Admitted = Admitted()
     raises: Exception | None = None
+    hangs: bool = False
     told: list[str] = field(default_factory=list)
 
     async def enter(self) -> Admitted:
@@ -62,13 +63,18 @@ class NotedBreaker:
         return self.admission
 
     async def succeeded(self) -> None:
-        self.told.append("succeeded")
+        await self._tell("succeeded")
 
     async def failed(self) -> None:
-        self.told.append("failed")
+        await self._tell("failed")
 
     async def withdrew(self) -> None:
-        self.told.append("withdrew")
+        await self._tell("withdrew")
+
+    async def _tell(self, word: str) -> None:
+        self.told.append(word)
+        if self.hangs:
+            await asyncio.Event().wait()
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,19 @@ async def test_a_hang_is_ambiguous_and_ends_in_time(yclients: ScriptedYclients) 
     assert bench.breaker.told == ["withdrew", "withdrew"]
 
 
+async def test_a_redis_that_stands_still_does_not_hold_the_answer_back(
+    yclients: ScriptedYclients,
+) -> None:
+    yclients.will(success(ACTIVE))
+
+    async with client_at(yclients.url) as bench:
+        bench.breaker.hangs = True
+        connection = await asyncio.wait_for(bench.client.connection(1001), 4)
+
+    assert connection.status is ConnectionStatus.ACTIVE
+    assert bench.breaker.told == ["succeeded"]
+
+
 async def test_what_nobody_accepts_was_not_sent() -> None:
     async with client_at("http://127.0.0.1:9") as bench:
         error = await end_of(bench.client.activate(1001, "key", []))

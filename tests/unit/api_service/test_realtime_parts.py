@@ -1,5 +1,6 @@
 """Small parts of the Socket.IO side without a server: origins, handshakes, QR images, packets."""
 
+import asyncio
 import base64
 import re
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageOps
 
-from api_service.realtime.gate import _fault_of_packet, _fault_of_payload
+from api_service.realtime.gate import Gate, Message, _fault_of_packet, _fault_of_payload
 from api_service.realtime.handshake import Handshake, read_handshake
 from api_service.realtime.origins import AllowedOrigins
 from api_service.realtime.qr_image import QUIET_ZONE_MODULES, qr_data_uri
@@ -189,3 +190,26 @@ def test_a_payload_is_as_good_as_its_worst_packet() -> None:
     assert _fault_of_payload(b"3\x1e41/marketplace") is None
     assert _fault_of_payload(b"3\x1e9") == "not_a_packet"
     assert _fault_of_payload(b"\xff") == "not_text"
+
+
+async def test_a_body_that_does_not_come_is_refused_and_never_reaches_the_engine() -> None:
+    parts: list[Message] = [{"type": "http.request", "body": b"4", "more_body": True}]
+    sent: list[Message] = []
+    reached: list[str] = []
+
+    async def receive() -> Message:
+        if not parts:
+            await asyncio.Event().wait()
+        return parts.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def engine(*_: object) -> None:
+        reached.append("engine")
+
+    scope = {"type": "http", "method": "POST"}
+    await asyncio.wait_for(Gate(engine, body_s=0.05)(scope, receive, send), 5)
+
+    assert [message.get("status") for message in sent] == [408, None]
+    assert not reached
