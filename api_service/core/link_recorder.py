@@ -6,7 +6,6 @@ ended for good it is written down that its owner is invited to link again (`reli
 """
 
 import asyncio
-import contextlib
 import itertools
 import random
 from typing import Final
@@ -37,6 +36,7 @@ LOOK_AT_ALL_EVERY: Final = 5
 BATCH: Final = 500
 RETRY_S: Final = 2.0
 WRITE_S: Final = 5.0
+_AWAY: Final = (BusError, OSError, DatabaseError, TimeoutError)
 
 
 LinkNews = Connected | Disconnected | Logout
@@ -127,26 +127,36 @@ class LinkRecorder:
             self._activations.attempt(salon_id)
 
     async def _look(self) -> None:
-        with contextlib.suppress(BusError, OSError, DatabaseError, TimeoutError):
+        """The first that fails ends the look: the others are looked at by the next one."""
+        try:
             async with self._database.connection() as connection:
                 waiting = await waiting_for_whatsapp(connection, BATCH)
             for salon_id in waiting:
                 await self.note_present(salon_id)
+        except _AWAY as error:
+            _log.warning("links_not_looked_at", error=type(error).__name__)
 
     async def _look_for_endings(self) -> None:
         """Which links have ended for good while nobody listened."""
-        with contextlib.suppress(BusError, OSError, DatabaseError, TimeoutError):
+        try:
             ended = [
                 salon_id_of(snapshot.company_id)
                 async for snapshot in self._snapshots.all()
                 if _ending_of(snapshot) is not None
             ]
             async with self._database.connection() as connection:
-                for salon_id in await still_linked(connection, ended):
-                    # It may have been linked again meanwhile.
-                    state = await self._snapshots.present_state(session_id_of(salon_id))
-                    if (reason := _ending_of(state.snapshot)) is not None:
-                        await self._note_ended(connection, salon_id, reason)
+                unrecorded = await still_linked(connection, ended)
+            for salon_id in unrecorded:
+                await self._note_if_ended(salon_id)
+        except _AWAY as error:
+            _log.warning("endings_not_looked_for", error=type(error).__name__)
+
+    async def _note_if_ended(self, salon_id: SalonId) -> None:
+        """Asked anew: it may have been linked again meanwhile."""
+        state = await self._snapshots.present_state(session_id_of(salon_id))
+        if (reason := _ending_of(state.snapshot)) is not None:
+            async with self._database.connection() as connection:
+                await self._note_ended(connection, salon_id, reason)
 
 
 def _ending_of(snapshot: Snapshot | None) -> Reason | None:

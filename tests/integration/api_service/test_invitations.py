@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from api_service.core.activations import Activations
 from api_service.core.link_recorder import LinkRecorder
 from api_service.store.activations import Settlement
 from shared.bus.connection import connect_redis
-from shared.bus.snapshots import Snapshots
+from shared.bus.snapshots import PresentState, Snapshots
 from shared.company_id import SalonId, SessionId
-from shared.db import make_pool
+from shared.db import Pool, make_pool, pool_use
 from shared.endings import ENDINGS
 from shared.lifecycle import background_tasks
 from shared.messages.events import AnySessionEvent, Connected, Disconnected, Logout
@@ -153,3 +155,44 @@ async def test_a_failed_link_attempt_is_no_ending(town: Town) -> None:
     await town.recorders[0]._look_for_endings()
 
     assert town.invitations() == []
+
+
+class Asked(Snapshots):
+    """Notes how many connections to Postgres were held while Redis was asked."""
+
+    def __init__(self, redis: Redis, pool: Pool) -> None:
+        super().__init__(redis)
+        self._pool = pool
+        self.held: list[int] = []
+
+    async def present_state(self, session_id: SessionId) -> PresentState:
+        self.held.append(pool_use(self._pool).in_use)
+        return await super().present_state(session_id)
+
+
+async def test_no_connection_to_postgres_is_held_while_redis_is_asked(
+    town: Town, redis_url: str
+) -> None:
+    await town.whatsapp.status(SESSION, SessionStatus.REPLACED, reason=Reason.REPLACED)
+    redis = connect_redis(redis_url)
+    async with make_pool(town.database_url, 1, "test") as pool:
+        snapshots = Asked(redis, pool)
+        await LinkRecorder(pool, snapshots, NoActivations())._look_for_endings()
+    await redis.aclose()
+
+    assert snapshots.held == [0]
+    assert town.invitations() == [Reason.REPLACED]
+
+
+async def test_looks_that_come_to_nothing_are_said(town: Town) -> None:
+    away = connect_redis("redis://127.0.0.1:9/0")
+    async with make_pool(town.database_url, 1, "test") as pool:
+        recorder = LinkRecorder(pool, Snapshots(away), NoActivations())
+        rows(town.database_url, "UPDATE companies SET whatsapp_connected = false RETURNING id")
+        with capture_logs() as logs:
+            await recorder._look()
+            await recorder._look_for_endings()
+    await away.aclose()
+
+    said = [line["event"] for line in logs if line["log_level"] == "warning"]
+    assert said == ["links_not_looked_at", "endings_not_looked_for"]
