@@ -21,8 +21,10 @@ WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
 RETURNING session_id;
 
 -- name: forget_device
+-- The number goes with it: nothing here is kept of who was linked.
 UPDATE whatsapp_sessions
-SET jid = NULL, state = %(state)s, reason = %(reason)s, retry_at = NULL, updated_at = now()
+SET jid = NULL, phone = NULL, state = %(state)s, reason = %(reason)s, retry_at = NULL,
+    updated_at = now()
 WHERE session_id = %(session_id)s AND owner = %(owner)s AND epoch = %(epoch)s
 RETURNING session_id;
 

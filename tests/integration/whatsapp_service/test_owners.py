@@ -101,6 +101,17 @@ async def test_every_change_of_owner_raises_the_epoch_and_fences_the_one_before(
     assert (stored.jid, stored.frozen) == (JID, False)
 
 
+async def test_a_device_that_is_forgotten_leaves_no_number(town: OwnersTown) -> None:
+    tenure = await place(town, SALON, "one")
+    await town.directory.save_device(tenure, JID, PHONE)
+
+    await town.directory.forget_device(tenure, SessionStatus.LOGGED_OUT, Reason.UNLINKED)
+
+    async with town.database.connection() as connection:
+        cursor = await connection.execute("SELECT jid, phone FROM whatsapp_sessions")
+        assert await cursor.fetchall() == [{"jid": None, "phone": None}]
+
+
 async def test_the_end_of_a_process_frees_its_sessions_and_its_writes_fail(
     town: OwnersTown,
 ) -> None:
