@@ -8,13 +8,15 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from shared.observability import capture
 
 _log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 def new_process_id() -> str:
@@ -56,6 +58,20 @@ def raise_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+_shielded: Final[set[asyncio.Task[Any]]] = set()
+
+
+async def shielded(work: Coroutine[Any, Any, T], name: str) -> T:
+    """What ``work`` returns. It goes on to its end when the caller is cancelled meanwhile.
+
+    For what must not be left half done, and has a deadline of its own.
+    """
+    task = asyncio.create_task(work, name=name)
+    _shielded.add(task)
+    task.add_done_callback(_shielded.discard)
+    return await asyncio.shield(task)
 
 
 class BackgroundTasks:

@@ -25,6 +25,7 @@ from shared.bus.snapshots import PresentState, Snapshots
 from shared.clock import now_ms
 from shared.company_id import SessionId
 from shared.errors import AppError, ErrorCode
+from shared.lifecycle import shielded
 from shared.messages.commands import RequestPairingCode
 from shared.messages.envelope import new_id
 from shared.messages.events import AnySessionEvent, CommandResult, PairingCode, PairingCodeError
@@ -124,7 +125,7 @@ class CodeLinking:
             raise
         finally:
             if counts:
-                await self._limits.count_code(session_id, phone)
+                await shielded(self._limits.count_code(session_id, phone), "code count")
         if isinstance(outcome, AppError):
             raise outcome
         return outcome

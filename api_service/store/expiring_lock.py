@@ -5,6 +5,8 @@ from typing import Final, cast
 
 from redis.asyncio import Redis
 
+from shared.lifecycle import shielded
+
 _RELEASE: Final = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
@@ -32,6 +34,13 @@ class ExpiringLock:
         return max(0, await self._redis.pttl(self._key_of(subject))) / 1000
 
     async def release(self, subject: str, owner: str) -> None:
-        """Nothing happens when ``owner`` does not hold it any more."""
+        """Nothing happens when ``owner`` does not hold it any more.
+
+        Whoever is cancelled while he releases has released all the same: a page may leave in the
+        moment in which it has got what it asked for.
+        """
+        await shielded(self._let_go(subject, owner), "lock release")
+
+    async def _let_go(self, subject: str, owner: str) -> None:
         call = cast("Callable[..., Awaitable[int]]", self._release)
         await call(keys=[self._key_of(subject)], args=[owner])

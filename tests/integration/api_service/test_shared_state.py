@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from limits.aio.storage import RedisStorage
@@ -162,6 +163,24 @@ async def test_the_lock_has_one_owner_who_alone_releases_it(redis: Redis) -> Non
     await lock.release(SESSION, f"owner {taken.index(True)}")
     assert await lock.remaining_s(SESSION) == 0
     assert await lock.acquire(SESSION, "next", 5)
+
+
+async def test_whoever_is_cancelled_while_releasing_has_released(redis: Redis) -> None:
+    """A Redis that was started anew does not know the script: a release is three questions."""
+    lock = ExpiringLock(redis, keys.pairing_lock)
+    for steps in range(1, 40, 3):
+        await redis.script_flush()
+        assert await lock.acquire(SESSION, "owner", 30)
+        releasing = asyncio.create_task(lock.release(SESSION, "owner"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        releasing.cancel()
+        await asyncio.gather(releasing, return_exceptions=True)
+        await wait_until(partial(_is_free, lock), what=f"free after {steps} steps")
+
+
+async def _is_free(lock: ExpiringLock) -> bool:
+    return await lock.remaining_s(SESSION) == 0
 
 
 async def test_a_lock_that_nobody_releases_ends_by_itself(redis: Redis) -> None:
