@@ -188,7 +188,7 @@ class Process:
             self._adapters.redis,
             self.process_id,
             steady_s=self._lease.steady_s,
-            on_beat=self.guard.sign,
+            on_beat=self._lease.heart_has_beaten,
             clock_s=elapsed_s,
         )
         async with asyncio.TaskGroup() as tasks:

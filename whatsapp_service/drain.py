@@ -74,6 +74,8 @@ async def _carry_out(chosen: argparse.Namespace, database_url: str) -> str | Non
 
 def _line(process: Process) -> str:
     mark = " draining" if process.draining else ""
+    if process.reaches_redis is False:
+        mark += " without Redis"
     silent = f"silent: {process.silent_s:.0f} s"
     return f"{process.process_id} sessions: {process.sessions}, {silent}{mark}\n"
 

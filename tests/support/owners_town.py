@@ -11,7 +11,7 @@ from shared.bus.heartbeat import Heartbeat, Heartbeats
 from shared.company_id import SessionId
 from shared.db import Pool, make_pool
 from tests.support.waiting import PATIENCE_S
-from whatsapp_service.owners.guard import Guard
+from whatsapp_service.owners.guard import Guard, elapsed_s
 from whatsapp_service.owners.hearts import Hearts
 from whatsapp_service.owners.lease import Lease, Peers
 from whatsapp_service.store.directory import Directory
@@ -27,7 +27,13 @@ class Resident:
         self.guard = Guard()
         self.hearts = Hearts(Heartbeats(redis))
         self.lease = Lease(registry, self.hearts, self.guard, name, machine, end=self.ended.set)
-        self._heart = Heartbeat(redis, name, steady_s=self.lease.steady_s)
+        self._heart = Heartbeat(
+            redis,
+            name,
+            steady_s=self.lease.steady_s,
+            on_beat=self.lease.heart_has_beaten,
+            clock_s=elapsed_s,
+        )
         self._beating: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -44,6 +50,11 @@ class Resident:
     async def sees(self) -> Peers:
         async with asyncio.timeout(PATIENCE_S):
             return await self.lease.next_look()
+
+    async def fall_mute(self) -> None:
+        """Its heart beats no more, and it goes on renewing its lease."""
+        if self._beating is not None:
+            await self._cancel(self._beating)
 
     async def stand_still(self) -> None:
         """Neither renews nor beats from now on; nothing is given up, as under SIGSTOP."""
@@ -68,9 +79,15 @@ class OwnersTown:
         self.directory = Directory(database, database)
         self._residents: list[Resident] = []
 
-    async def resident(self, name: str, machine: str = "") -> Resident:
-        """Each on a machine of its own, unless told: only silence proves its death."""
-        resident = Resident(name, machine or f"machine of {name}", self.redis, self.registry)
+    async def resident(
+        self, name: str, machine: str = "", *, redis: Redis | None = None
+    ) -> Resident:
+        """Each on a machine of its own, unless told: only silence proves its death.
+
+        ``redis``: its own way there.
+        """
+        place = machine or f"machine of {name}"
+        resident = Resident(name, place, redis or self.redis, self.registry)
         self._residents.append(resident)
         await resident.come()
         return resident

@@ -9,6 +9,9 @@ Two witnesses: the lease is renewed in Postgres, and the heart beats in Redis. A
 dead when both have been silent for 15 s; it has ended by itself after 12 s without either
 (`Guard`). So an outage of one of them moves nothing: without Postgres nobody can take a session,
 and without Redis the leases go on. On one machine a pid that is gone is proof enough.
+
+Who lives and is not heard is told apart by the leases, too: each says whether its process reaches
+Redis (`Reach`). One that does not, while another does, is cut off.
 """
 
 import asyncio
@@ -24,6 +27,7 @@ from shared.lifecycle import raise_if_cancelled
 from whatsapp_service.owners import machine
 from whatsapp_service.owners.guard import Guard, elapsed_s, end_at_once
 from whatsapp_service.owners.hearts import Hearts
+from whatsapp_service.owners.reach import Reach
 from whatsapp_service.store.directory import StoreUnavailableError
 from whatsapp_service.store.processes import Process, Town
 from whatsapp_service.store.registry import Registry
@@ -44,7 +48,8 @@ STEADY_S: Final = 20.0
 class Peers:
     """What the last look has shown. ``heirs``: others that take sessions, the least loaded first.
 
-    ``suspects`` give no sign of life; they are not known to be dead.
+    ``suspects`` give no sign of life; they are not known to be dead. ``cut_off_s``: for how long
+    Redis is out of our reach, though not out of an heir's; 0.0 also when it is away for everybody.
     """
 
     me: Process
@@ -53,6 +58,7 @@ class Peers:
     known: frozenset[str]
     sessions: int
     free: int
+    cut_off_s: float = 0.0
 
     @property
     def share(self) -> int:
@@ -82,6 +88,7 @@ class Lease:
         self._renewed_at = self._steady_since = elapsed_s()
         self._waiting: list[asyncio.Future[Peers]] = []
         self._left = False
+        self._reach = Reach()
         self.peers: Peers | None = None
         self.buried = asyncio.Event()
         _silent.set_function(lambda: elapsed_s() - self._renewed_at)
@@ -98,6 +105,7 @@ class Lease:
                 await asyncio.sleep(RETRY_S)
             else:
                 self._renewed_at = self._steady_since = elapsed_s()
+                self._reach.start()
                 return
 
     async def run(self) -> None:
@@ -129,6 +137,11 @@ class Lease:
         """Redis is there: what is handed over is opened at once, and not only at the next look."""
         return self._hearts.known
 
+    def heart_has_beaten(self, sent_at_s: float) -> None:
+        """In Redis; ``sent_at_s`` by `elapsed_s`."""
+        self._guard.sign(sent_at_s)
+        self._reach.beat(sent_at_s)
+
     def steady_s(self) -> float:
         """For how long the lease has been renewed without a failure."""
         late = elapsed_s() - self._renewed_at > LEASE_S
@@ -144,7 +157,9 @@ class Lease:
 
     async def _renew(self) -> None:
         sent_at_s = elapsed_s()
-        if not await self._registry.renew(self.process_id) and not self._left:
+        reaches_redis = self._reach.told
+        renewed = await self._registry.renew(self.process_id, reaches_redis=reaches_redis)
+        if not renewed and not self._left:
             _log.error("fenced", process_id=self.process_id)
             self._end()
         self._renewed_at = sent_at_s
@@ -180,7 +195,11 @@ class Lease:
         suspects = tuple(
             them.process_id for them in others if self._hearts.suspect(them.process_id)
         )
-        heirs = [it for it in others if it.process_id not in suspects and not it.draining]
+        fit = [it for it in others if it.process_id not in suspects and not it.draining]
+        reaching = [it for it in fit if it.reaches_redis is not False]
+        # When Redis is away for everybody, one is as good as another.
+        heirs = reaching if reaching or self._reach.told else fit
+        witnessed = any(it.reaches_redis and it.silent_s < LEASE_S for it in heirs)
         self.peers = Peers(
             me=me,
             heirs=tuple(sorted(heirs, key=lambda it: it.sessions)),
@@ -188,6 +207,7 @@ class Lease:
             known=frozenset(it.process_id for it in town.processes),
             sessions=sum(it.sessions for it in town.processes),
             free=town.free,
+            cut_off_s=self._reach.lost_s if witnessed else 0.0,
         )
         waiting, self._waiting = self._waiting, []
         for future in waiting:

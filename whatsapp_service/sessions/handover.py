@@ -1,4 +1,8 @@
-"""Sessions go from one living process to another: closed here, owned there, opened there."""
+"""Sessions go from one living process to another: closed here, owned there, opened there.
+
+Without Redis nothing can be said of them, and nothing waits for it: their next owner finds them at
+its next look, within 3 s, and what we still had to say is dropped as stale when we can say it.
+"""
 
 import asyncio
 import contextlib
@@ -89,7 +93,7 @@ class Handover:
             given = await self._give(session)
 
         await self._supervisor.let_go(session, give)
-        if given:
+        if given and self._lease.others_hear_us:
             await self._opened_there(session.tenure)
 
     async def _opened_there(self, tenure: Tenure) -> None:
@@ -111,7 +115,8 @@ class Handover:
         if session.closing:
             _log.warning("session_still_open", company_id=session.session_id)
             return False
-        await self._publisher.flush(FLUSH_S)
+        if self._lease.others_hear_us:
+            await self._publisher.flush(FLUSH_S)
         try:
             heir = await self._find_heir(session.tenure)
         except StoreUnavailableError:
@@ -120,7 +125,8 @@ class Handover:
             _log.warning("session_not_handed_over", company_id=session.session_id)
             return False
         _handed_over.inc()
-        await tell_to_adopt(self._sender, session.session_id, heir)
+        if self._lease.others_hear_us:
+            await tell_to_adopt(self._sender, session.session_id, heir)
         return True
 
     async def _find_heir(self, tenure: Tenure) -> str | None:

@@ -8,6 +8,7 @@ import structlog
 
 from shared.lifecycle import raise_if_cancelled
 from whatsapp_service.owners.lease import Lease, Peers
+from whatsapp_service.sessions.cut_off import CutOff
 from whatsapp_service.sessions.handover import Handover
 from whatsapp_service.sessions.orphans import Orphans
 from whatsapp_service.sessions.supervisor import Supervisor
@@ -44,6 +45,7 @@ class Tenancy:
         self._orphans = orphans
         self._slots = asyncio.Semaphore(restore_concurrency)
         self._restoring = supervisor.restoring
+        self._cut_off = CutOff()
         self._leaving = False
 
     async def run(self) -> None:
@@ -75,9 +77,9 @@ class Tenancy:
         if self._leaving:
             return
         await self._reconcile(peers)
-        if peers.me.draining:
+        if peers.me.draining or self._cut_off.must_hand_over(peers):
             await self._handover.all()
-        elif peers.free:
+        elif peers.free and not peers.cut_off_s:
             await self._take(peers, opening)
         elif self._lease.others_hear_us and self._uneven(peers):
             await self._hand_over_one()

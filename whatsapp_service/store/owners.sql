@@ -4,12 +4,13 @@ VALUES (%(process_id)s, %(machine)s, %(pid)s, %(born)s)
 ON CONFLICT (process_id) DO UPDATE SET renewed_at = clock_timestamp();
 
 -- name: renew_lease
-UPDATE whatsapp_processes SET renewed_at = clock_timestamp()
+UPDATE whatsapp_processes
+SET renewed_at = clock_timestamp(), reaches_redis = %(reaches_redis)s
 WHERE process_id = %(process_id)s;
 
 -- name: all_processes
 SELECT p.process_id, p.machine, p.pid, p.born, p.draining, count(s.session_id) AS sessions,
-    coalesce(sum(s.epoch), 0)::bigint AS epochs,
+    coalesce(sum(s.epoch), 0)::bigint AS epochs, p.reaches_redis,
     extract(epoch FROM clock_timestamp() - p.renewed_at)::float8 AS silent_s
 FROM whatsapp_processes p LEFT JOIN whatsapp_sessions s ON s.owner = p.process_id
 GROUP BY p.process_id
@@ -41,6 +42,7 @@ WHERE process_id = %(process_id)s
     AND EXISTS (
         SELECT 1 FROM whatsapp_processes AS heir
         WHERE heir.process_id <> retiring.process_id AND NOT heir.draining
+            AND heir.reaches_redis IS NOT FALSE
             AND heir.renewed_at > clock_timestamp() - make_interval(secs => %(lease_s)s)
     )
     AND NOT EXISTS (

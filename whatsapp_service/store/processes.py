@@ -20,6 +20,7 @@ class Process:
     """A lease. ``silent_s``: since its last renewal, by the database's clock.
 
     ``epochs``: the sum over its sessions, which tells one set of tenures from another.
+    ``reaches_redis``: as it has said with that renewal; None: nothing is known.
     """
 
     process_id: str
@@ -30,6 +31,7 @@ class Process:
     sessions: int
     silent_s: float
     epochs: int = 0
+    reaches_redis: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,11 @@ async def register(
     )
 
 
-async def renew(connection: Connection, process_id: str) -> bool:
+async def renew(connection: Connection, process_id: str, *, reaches_redis: bool | None) -> bool:
     """False when the lease is gone: its process owns nothing any more."""
-    cursor = await connection.execute(_SQL["renew_lease"], {"process_id": process_id})
+    cursor = await connection.execute(
+        _SQL["renew_lease"], {"process_id": process_id, "reaches_redis": reaches_redis}
+    )
     return cursor.rowcount == 1
 
 

@@ -23,8 +23,10 @@ class Registry:
     async def register(self, process_id: str, machine: str, pid: int, born: int) -> None:
         await ask(self._leases, lambda it: processes.register(it, process_id, machine, pid, born))
 
-    async def renew(self, process_id: str) -> bool:
-        return await ask(self._leases, lambda it: processes.renew(it, process_id))
+    async def renew(self, process_id: str, *, reaches_redis: bool | None = None) -> bool:
+        return await ask(
+            self._leases, lambda it: processes.renew(it, process_id, reaches_redis=reaches_redis)
+        )
 
     async def look_around(self) -> Town:
         return await ask(self._leases, processes.look_around)

@@ -19,9 +19,9 @@ from tests.support.waiting import wait_until
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.linked_client import Deliver, LinkedClient
 from whatsapp_service.gateway.linker_protocol import Paired
-from whatsapp_service.owners import lease
+from whatsapp_service.owners import lease, reach
 from whatsapp_service.proxy_url import ProxyUrl
-from whatsapp_service.sessions import handover
+from whatsapp_service.sessions import cut_off, handover
 from whatsapp_service.sessions.half_links import HalfLinks
 from whatsapp_service.sessions.handover import Handover
 from whatsapp_service.sessions.linker import Linker
@@ -77,6 +77,7 @@ class Place:
 
     def __init__(self, town: OwnersTown, resident: Resident) -> None:
         self.town = town
+        self.resident = resident
         self.lease = resident.lease
         self.stage = Stage()
         self.lines = Lines()
@@ -258,6 +259,31 @@ async def test_one_that_leaves_in_the_middle_of_taking_takes_no_more(
         await wait_until(place.owns_only_what_is_open)
         await place.lease.next_look()
         assert len(await place.town.registry.owned("one")) <= AT_ONCE
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_one_that_is_cut_off_from_redis_hands_over_and_takes_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, value in (
+        (lease, "RENEW_EVERY_S", 0.05),
+        (reach, "LOST_S", 3.0),
+        (reach, "STEADY_S", 0.5),
+        (cut_off, "CUT_OFF_S", 3.5),
+    ):
+        monkeypatch.setattr(module, name, value)
+    session = await place.connected()
+    running = asyncio.create_task(place.tenancy(AT_ONCE).run())
+    try:
+        await place.resident.fall_mute()
+        await wait_until(lambda: SALON not in place.supervisor)
+        assert await place.owner() == "other"
+        assert session.ended.is_set()
+        await place.town.link(OTHER_SALON)
+        for _ in range(5):
+            assert (await place.lease.next_look()).free == 1
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

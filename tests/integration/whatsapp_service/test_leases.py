@@ -85,8 +85,7 @@ async def test_a_beating_heart_keeps_a_lease_that_is_not_renewed(town: OwnersTow
 
 async def test_a_renewed_lease_keeps_a_process_whose_heart_is_silent(town: OwnersTown) -> None:
     other, mute = await town.resident("other"), await town.resident("mute")
-    assert mute._beating is not None
-    await mute._cancel(mute._beating)
+    await mute.fall_mute()
     await town.redis.sadd("whatsapp:processes", "mute")
 
     await wait_until(lambda: other.hearts.silent_s("mute") > 3 * SHORT_S)
