@@ -140,6 +140,9 @@ class WhatsAppHealth(BaseModel):
 class CompanyHealth(BaseModel):
     """The number is masked. ``retryAt``: nothing is tried before that.
 
+    ``linked``: the salon has a device, which its phone still lists as far as we know; also while it
+    is banned, replaced, refused or frozen. Not while it is being linked anew.
+
     ``loggedIn`` and ``socketAlive`` are as true as the owner is alive; ``lastEventAt`` and
     ``phoneSeen`` may be 60 s older than the truth. ``phoneSeen``: a sign of the salon's own phone.
     """

@@ -180,11 +180,6 @@ async def seen_in_health(world: EndingWorld, salon: Ended, ending: Ending) -> No
     report = await world.health(salon)
     assert report["status"] == ending.status
     assert not report["connected"]
-    assert report["linked"] == salon_is_linked(ending)
+    assert report["linked"] == ending.keeps_device
     if ending.retry in FAR_OFF:
         assert datetime.fromisoformat(report["retryAt"]).timestamp() > time.time()
-
-
-def salon_is_linked(ending: Ending) -> bool:
-    """Its number is told as long as the link is not over."""
-    return ending.status in {SessionStatus.RECONNECTING, SessionStatus.FROZEN}

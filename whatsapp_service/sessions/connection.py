@@ -53,7 +53,7 @@ class Connection:
         if self._kept_closed or session.device is None:
             return
         if self.standing is not None and not self.standing.over:
-            session.apply(self.standing.ended)
+            session.apply(self.standing.ended(session.device))
             if self.standing.left_s is not None:
                 self.reopen_in(self.standing.left_s + random.uniform(0, AFTER_BAN_S))  # noqa: S311
             return
@@ -209,7 +209,7 @@ class Connection:
         await self.close()
         self.standing = Standing.of(reason, retry_in_s)
         until = None if retry_in_s is None else time.time() + retry_in_s
-        session.apply(ended(reason, until))
+        session.apply(ended(reason, until, session.device))
         if retry_in_s is not None:
             self.reopen_in(retry_in_s + random.uniform(0, AFTER_BAN_S))  # noqa: S311 - jitter
         await session.record.ended(reason, until)

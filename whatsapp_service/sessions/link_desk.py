@@ -171,7 +171,7 @@ class LinkDesk:
             self._session.apply(LinkFailed(Reason.STORE_UNAVAILABLE))
             return ErrorCode.SERVICE_UNAVAILABLE
         state = self._session.state
-        if state.status in LINKED or state.phone is not None:
+        if state.status in LINKED or state.status is SessionStatus.LINKING:
             self._session.voice.status(state)
             return ErrorCode.ALREADY_CONNECTED
         return None

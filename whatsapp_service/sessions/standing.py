@@ -7,6 +7,7 @@ from typing import Final
 from shared.endings import ENDINGS, Retry
 from shared.failures import known_reason
 from shared.messages.status import Reason
+from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.sessions.state import Ended
 from whatsapp_service.store.sessions import StoredSession
 
@@ -45,11 +46,11 @@ class Standing:
     def over(self) -> bool:
         return self.left_s == 0
 
-    @property
-    def ended(self) -> Ended:
-        return ended(self.reason, self.until)
+    def ended(self, device: DeviceJid) -> Ended:
+        return ended(self.reason, self.until, device)
 
 
-def ended(reason: Reason, until: float | None) -> Ended:
+def ended(reason: Reason, until: float | None, device: DeviceJid | None) -> Ended:
     """``until``: seconds since the epoch, when it is tried again by itself."""
-    return Ended(ENDINGS[reason].status, reason, None if until is None else round(until * 1000))
+    retry_at = None if until is None else round(until * 1000)
+    return Ended(ENDINGS[reason].status, reason, retry_at, device.phone if device else None)

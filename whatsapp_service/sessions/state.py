@@ -27,8 +27,9 @@ LINKED: Final = frozenset({SessionStatus.CONNECTED, SessionStatus.RECONNECTING})
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``phone`` is the linked account's number, known from the moment the phone has accepted.
+    """``phone`` is the linked account's number, as long as the salon has a device.
 
+    So from the moment the phone has accepted, and also when there will be no connection any more.
     ``retry_at``: milliseconds since the epoch, while nothing is tried before that.
     """
 
@@ -106,11 +107,15 @@ class ConnectionLost:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """No connection for now; ``retry_at`` as above, or for good."""
+    """No connection for now; ``retry_at`` as above, or for good.
+
+    ``phone`` is that of the device it keeps, if it has one.
+    """
 
     status: SessionStatus
     reason: Reason
     retry_at: int | None = None
+    phone: PhoneNumber | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +177,14 @@ def advance(state: State, happening: Happening) -> State:  # noqa: C901, PLR0911
             return State(_status_of_failure(reason), reason)
         case Restored(phone) if state.status not in LINKING | LINKED:
             return State(SessionStatus.RECONNECTING, phone=phone)
-        case ConnectionOpened() if state.phone is not None:
+        case ConnectionOpened() if state.status in LINKING | LINKED and state.phone is not None:
             return State(SessionStatus.CONNECTED, phone=state.phone)
         case ConnectionLost(reason, retry_at) if state.status in LINKED:
             return State(SessionStatus.RECONNECTING, reason, state.phone, retry_at=retry_at)
         case ConnectionLost(reason) if state.status is SessionStatus.LINKING:
             return replace(state, reason=reason)
-        case Ended(status, reason, retry_at):
-            return State(status, reason, retry_at=retry_at)
+        case Ended(status, reason, retry_at, phone):
+            return State(status, reason, phone, retry_at=retry_at)
         case _:
             return state
 
@@ -191,8 +196,8 @@ def _while_frozen(state: State, happening: Happening) -> State:
             return State()
         case Thawed(phone):
             return State(SessionStatus.RECONNECTING, phone=phone)
-        case Ended(SessionStatus.LOGGED_OUT):
-            return replace(state, phone=None)
+        case Ended(SessionStatus.LOGGED_OUT, phone=phone):
+            return replace(state, phone=phone)
         case _:
             return state
 

@@ -79,7 +79,7 @@ class SalonCard(SalonRow):
 
 
 class SessionCard(BaseModel):
-    """What the WhatsApp process last said. The number is masked."""
+    """What the WhatsApp process last said. The number is masked; ``linked`` as in health."""
 
     status: str
     connected: bool

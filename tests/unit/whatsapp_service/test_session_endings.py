@@ -1,10 +1,11 @@
 """What a session does about an end, on hand-made rows and connections."""
 
 import time
+from functools import partial
 
 import pytest
 
-from shared.endings import ENDINGS
+from shared.endings import ENDINGS, Ending
 from shared.errors import ErrorCode
 from shared.messages.commands import Freeze, Thaw, Unlink
 from shared.messages.events import StatusChanged
@@ -26,6 +27,7 @@ from whatsapp_service.gateway.events import (
 from whatsapp_service.sessions import discarding, retrying, unlink_desk
 from whatsapp_service.sessions.discarding import discard
 from whatsapp_service.sessions.standing import Standing
+from whatsapp_service.sessions.state import ConnectionLost
 from whatsapp_service.store.sessions import StoredSession
 
 
@@ -67,6 +69,27 @@ async def test_an_end_is_told_with_the_moment_of_the_next_try(
         assert abs((state.retry_at or 0) / 1000 - time.time() - retried) < 5
         assert retried <= (remaining_s(scripted) or 0) + 1 < retried + 5
     assert (scripted.session.device is None) != ENDINGS[reason].keeps_device
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=lambda it: it.reason)
+async def test_the_number_is_told_as_long_as_there_is_a_device(
+    scripted: Stage, gateway: ScriptedGateway, ending: Ending
+) -> None:
+    """In every row of the table; it is what makes a salon `linked` in health."""
+    await connect(scripted, gateway)
+    session = scripted.session
+    if ending.status is SessionStatus.RECONNECTING:
+        session.apply(ConnectionLost(ending.reason))
+    elif ending.status is SessionStatus.FROZEN:
+        await session.submit(command(Freeze))
+    else:
+        session.post(partial(session.connection.end, ending.reason))
+        await wait_until(lambda: session.state.reason is ending.reason)
+
+    told = scripted.heard.said[-1].snapshot
+
+    assert (told.status, told.reason) == (ending.status, ending.reason)
+    assert told.phone_number == (DeviceJid.parse(JID).phone if ending.keeps_device else None)
 
 
 async def test_a_refusal_is_tried_again_before_it_ends_the_link(

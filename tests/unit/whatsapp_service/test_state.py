@@ -44,6 +44,7 @@ ALL_HAPPENINGS: list[Happening] = [
     ConnectionOpened(),
     ConnectionLost(Reason.SOCKET_LOST),
     Ended(S.LOGGED_OUT, Reason.LOGGED_OUT),
+    Ended(S.BANNED, Reason.TEMPORARY_BAN, phone=PHONE),
     Frozen(PHONE),
     Frozen(None),
     Thawed(PHONE),
@@ -114,6 +115,22 @@ def after(*happenings: Happening) -> State:
         ([Frozen(PHONE), Thawed(PHONE)], State(S.RECONNECTING, phone=PHONE)),
         ([Frozen(PHONE), Thawed(None)], State(S.IDLE)),
         (
+            [Restored(PHONE), Ended(S.REPLACED, Reason.REPLACED, phone=PHONE)],
+            State(S.REPLACED, Reason.REPLACED, PHONE),
+        ),
+        (
+            [Ended(S.BANNED, Reason.TEMPORARY_BAN, phone=PHONE), ConnectionOpened()],
+            State(S.BANNED, Reason.TEMPORARY_BAN, PHONE),
+        ),
+        (
+            [Ended(S.LOGGED_OUT, Reason.REFUSED, phone=PHONE), LinkAsked(), ConnectionOpened()],
+            State(S.CONNECTING),
+        ),
+        (
+            [Frozen(PHONE), Ended(S.LOGGED_OUT, Reason.REFUSED, phone=PHONE)],
+            State(S.FROZEN, Reason.FROZEN, PHONE),
+        ),
+        (
             [Restored(PHONE), ConnectionOpened(), Thawed(PHONE)],
             State(S.CONNECTED, phone=PHONE),
         ),
@@ -158,7 +175,7 @@ def test_a_connected_session_always_knows_its_number() -> None:
     for state in reachable():
         if state.status in {S.CONNECTED, S.RECONNECTING, S.LINKING}:
             assert state.phone == PHONE
-        elif state.status is not S.FROZEN:
+        elif state.status not in {S.FROZEN, S.BANNED}:
             assert state.phone is None
 
 
