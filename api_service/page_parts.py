@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from starlette.routing import Mount
 
 from api_service.core.activity import Activity
+from api_service.core.page_states import PageStates
 from api_service.core.standing import Standing
 from api_service.core.tokens import Tokens
 from api_service.linking_parts import LinkingParts
@@ -54,7 +55,7 @@ class PageParts:
         self.relay = Relay(
             self.sockets,
             self.connections,
-            linking.snapshots,
+            PageStates(linking.snapshots, needs.standing),
             linking.outcomes,
             linking.owners,
             needs.activity,

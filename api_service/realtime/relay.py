@@ -9,16 +9,17 @@ from prometheus_client import Counter
 from api_service.core.activity import Activity
 from api_service.core.outcomes import Outcomes
 from api_service.core.owners import Owners
+from api_service.core.page_states import PageStates
 from api_service.realtime import payloads
 from api_service.realtime.connections import Audience, Connections, SocketId
 from api_service.realtime.payloads import Told
 from shared.bus import keys
-from shared.bus.snapshots import PresentState, Snapshots
+from shared.bus.snapshots import PresentState
 from shared.clock import now_ms
 from shared.company_id import SessionId, salon_id_of
 from shared.errors import AppError, ErrorCode
 from shared.messages.events import AnySessionEvent, Connected, PairingCode, Qr, StatusChanged
-from shared.messages.status import SessionStatus
+from shared.messages.status import Reason, SessionStatus
 
 _log = structlog.get_logger(__name__)
 _relayed = Counter("realtime_relayed_total", "Events told to pages", ["event"])
@@ -46,14 +47,14 @@ class Relay:
         self,
         server: socketio.AsyncServer,
         connections: Connections,
-        snapshots: Snapshots,
+        states: PageStates,
         outcomes: Outcomes,
         owners: Owners,
         activity: Activity,
     ) -> None:
         self._server = server
         self._connections = connections
-        self._snapshots = snapshots
+        self._states = states
         self._outcomes = outcomes
         self._owners = owners
         self._activity = activity
@@ -71,6 +72,9 @@ class Relay:
             _log.info("event_is_no_news", company_id=event.company_id, type=event.type)
             await self._tell_present(event.company_id)
             return
+        if isinstance(event, StatusChanged) and event.reason == Reason.UNINSTALLED:
+            await self._tell_present(event.company_id)
+            return
         if isinstance(event, Connected | Qr | PairingCode):
             audience.in_hand = True
         elif isinstance(event, StatusChanged):
@@ -86,7 +90,7 @@ class Relay:
         """
         for _ in range(SETTLE_TRIES):
             before = self._relayed_to(session_id)
-            state = await self._snapshots.present_state(session_id)
+            state = await self._states.present_state(session_id)
             if audience := self._connections.audience(session_id):
                 audience.owner_lost |= state.owner_lost
                 _note(audience, state)
@@ -108,7 +112,7 @@ class Relay:
         """
         waiting = self._outcomes.sessions
         for session_id in {*self._connections.sessions, *waiting}:
-            state = await self._snapshots.present_state(session_id)
+            state = await self._states.present_state(session_id)
             await self._tell_of_owner(session_id, state)
             if session_id in waiting and (state.owner_lost or self._owners.none_lives):
                 self._outcomes.fail(session_id, AppError(ErrorCode.SERVICE_UNAVAILABLE))
@@ -130,7 +134,7 @@ class Relay:
         return audience.told if audience else None
 
     async def _tell_present(self, session_id: SessionId) -> None:
-        state = await self._snapshots.present_state(session_id)
+        state = await self._states.present_state(session_id)
         audience = self._connections.audience(session_id)
         if audience is None or _forgotten(audience, state):
             return

@@ -1,0 +1,53 @@
+"""A salon that was uninstalled and has come back: its session says so long after."""
+
+import pytest
+
+from shared.company_id import SalonId, session_id_of
+from shared.messages.status import Reason, SessionStatus
+from tests.support.api import RunningApi, token_for
+from tests.support.page import open_page
+from tests.support.salon_rows import SalonRows
+from tests.support.waiting import wait_until
+from tests.support.whatsapp_side import WhatsAppSide
+
+SALON = SalonId(1001)
+SESSION = session_id_of(SALON)
+
+
+@pytest.fixture
+def salons(database_url: str) -> SalonRows:
+    rows = SalonRows(database_url)
+    rows.add(SALON, "uninstalled")
+    return rows
+
+
+async def uninstalled(whatsapp: WhatsAppSide) -> None:
+    await whatsapp.status(SESSION, SessionStatus.LOGGED_OUT, reason=Reason.UNINSTALLED)
+
+
+async def test_its_owner_is_offered_the_linking_and_not_the_way_back(
+    api: RunningApi, whatsapp: WhatsAppSide, salons: SalonRows
+) -> None:
+    await uninstalled(whatsapp)
+    async with open_page(api.url, token_for(SALON)) as before:
+        gone = await before.next("status")
+    await salons.connect_anew(SALON)
+    async with open_page(api.url, token_for(SALON)) as after:
+        back = await after.next("status")
+
+    assert (gone["status"], gone["reason"]) == ("logged_out", "uninstalled")
+    assert "YClients" in gone["nextStep"]
+    assert (back["status"], back.get("reason")) == ("idle", None)
+
+
+async def test_the_uninstall_is_told_late(
+    api: RunningApi, whatsapp: WhatsAppSide, salons: SalonRows
+) -> None:
+    """By a WhatsApp process that was away, when the salon has come back already."""
+    async with open_page(api.url, token_for(SALON)) as page:
+        await page.next("status")
+        await uninstalled(whatsapp)
+        await wait_until(lambda: page.all("status")[-1]["status"] == "logged_out")
+        await salons.connect_anew(SALON)
+        await uninstalled(whatsapp)
+        await wait_until(lambda: page.all("status")[-1]["status"] == "idle")
