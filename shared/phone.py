@@ -12,6 +12,7 @@ PhoneNumber = NewType("PhoneNumber", str)
 MIN_DIGITS = 10
 MAX_DIGITS = 15
 _RUSSIAN_LENGTH = 11
+"""Of every number of the countries that share the calling code 7: Russia and Kazakhstan."""
 _ALLOWED = re.compile(r"(?:[0-9+()\-.\u2011\u2013]|[^\S\x1c-\x1f\x85])+")
 """Blanks as the page knows them: separators of files and records are none."""
 
@@ -21,8 +22,8 @@ def parse_phone(value: object) -> PhoneNumber:
 
     11 digits starting with 8 and bare 10 digits are Russian, unless a plus was given.
     Raises AppError(PHONE_REQUIRED) when nothing was given and AppError(INVALID_PHONE_FORMAT) for
-    anything that is not text, holds other than digits and separators, or has fewer than 10 or
-    more than 15 digits.
+    anything that is not text, holds other than digits and separators, has fewer than 10 or more
+    than 15 digits, or begins with 7 and has not 11.
     """
     if value is None or value == "":
         raise AppError(ErrorCode.PHONE_REQUIRED)
@@ -35,6 +36,8 @@ def parse_phone(value: object) -> PhoneNumber:
     if not text.startswith("+"):
         digits = _as_russian(digits)
     if not MIN_DIGITS <= len(digits) <= MAX_DIGITS or digits.startswith("0"):
+        raise AppError(ErrorCode.INVALID_PHONE_FORMAT)
+    if digits.startswith("7") and len(digits) != _RUSSIAN_LENGTH:
         raise AppError(ErrorCode.INVALID_PHONE_FORMAT)
     return PhoneNumber(digits)
 

@@ -5,6 +5,8 @@ import { countryOf } from "./countries";
 
 const MIN_DIGITS = 10;
 const MAX_DIGITS = 15;
+/** Of every number of the countries that share the calling code 7: Russia and Kazakhstan. */
+const RUSSIAN_DIGITS = 11;
 const MAX_LENGTH = 40;
 /** Digits too many stay visible, so that a number pasted twice is refused and not cut to another. */
 const MAX_TYPED = 20;
@@ -14,7 +16,8 @@ const RUSSIAN_PATTERN = "### ###-##-##";
 /**
  * E.164 digits without the plus, or null for what is no phone number.
  *
- * 11 digits starting with 8 and bare 10 digits are Russian, unless a plus was given.
+ * 11 digits starting with 8 and bare 10 digits are Russian, unless a plus was given. What begins with 7
+ * has 11 digits.
  */
 export function normalisePhone(input: string): string | null {
   const trimmed = input.trim();
@@ -24,11 +27,12 @@ export function normalisePhone(input: string): string | null {
   const typed = digitsOf(trimmed);
   const digits = trimmed.startsWith("+") ? typed : asRussian(typed);
   const fits = digits.length >= MIN_DIGITS && digits.length <= MAX_DIGITS;
-  return fits && !digits.startsWith("0") ? digits : null;
+  const torn = digits.startsWith("7") && digits.length !== RUSSIAN_DIGITS;
+  return fits && !torn && !digits.startsWith("0") ? digits : null;
 }
 
 function asRussian(digits: string): string {
-  if (digits.length === 11 && digits.startsWith("8")) return `7${digits.slice(1)}`;
+  if (digits.length === RUSSIAN_DIGITS && digits.startsWith("8")) return `7${digits.slice(1)}`;
   return digits.length === 10 ? `7${digits}` : digits;
 }
 

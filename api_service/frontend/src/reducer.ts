@@ -89,7 +89,9 @@ function submitPhone(state: State): State {
   const phone = normalisePhone(state.phoneInput);
   if (phone === null) {
     const empty = state.phoneInput.trim() === "";
-    return { ...state, phoneError: empty ? "PHONE_REQUIRED" : "INVALID_PHONE_FORMAT" };
+    const phoneError = empty ? "PHONE_REQUIRED" : "INVALID_PHONE_FORMAT";
+    // What was said of another number would be taken for this one's.
+    return { ...state, phoneError, problems: { ...state.problems, code: null } };
   }
   return askForCode(state, phone);
 }

@@ -27,6 +27,16 @@ test("a number that is none is refused on the page", () => {
   assert.equal(page.state.phoneError, null);
 });
 
+test("what was said of one number is not left beside another that is none", () => {
+  const page = Driver.online("idle", ON_CODE_TAB).askCode();
+  page.say("pairing-code-error", { code: "BAILEYS_ERROR", message: "Нет", nextStep: "Другой" });
+  assert.equal(page.state.problems.code?.code, "BAILEYS_ERROR");
+  page.askCode("+7 999 000-00-0");
+  assert.equal(page.state.phoneError, "INVALID_PHONE_FORMAT");
+  assert.equal(page.state.problems.code, null);
+  assert.equal(page.count("ask-code"), 1);
+});
+
 test("a number left finished is shown as it was understood", () => {
   const page = Driver.online("idle", ON_CODE_TAB).type("999 000-00-01").act({ type: "phone-left" });
   assert.equal(page.state.phoneInput, "+7 999 000-00-01");
