@@ -102,6 +102,10 @@ class Activations:
             task.add_done_callback(lambda _: self._attempts.pop(salon_id, None))
         return task
 
+    async def tell(self, salon_id: SalonId, status: IntegrationStatus) -> None:
+        """To pages that have just seen their salon linked, what is settled already."""
+        await self._announce(salon_id, status)
+
     async def run(self) -> None:
         """Look for what is due, again and again; ends with everything that is under way."""
         try:

@@ -122,9 +122,13 @@ class LinkRecorder:
 
     async def _note_connected(self, salon_id: SalonId, phone: str) -> None:
         async with self._database.connection() as connection:
-            due = await note_connected(connection, salon_id, phone)
-        if due:
+            link = await note_connected(connection, salon_id, phone)
+        if link is None:
+            return
+        if link.due:
             self._activations.attempt(salon_id)
+        else:
+            await self._activations.tell(salon_id, link.status)
 
     async def _look(self) -> None:
         """The first that fails ends the look: the others are looked at by the next one."""

@@ -16,7 +16,8 @@ WHERE yclients_id = %(salon_id)s
         OR whatsapp_phone IS DISTINCT FROM %(phone)s
         OR (integration_status = 'pending_whatsapp' AND activation_due_at IS NULL)
     )
-RETURNING activation_due_at <= now() AS due;
+RETURNING COALESCE(activation_due_at <= now(), false) AS due,
+    COALESCE(integration_status, 'pending_whatsapp') AS status;
 
 -- name: note_logged_out
 UPDATE companies SET whatsapp_connected = false, updated_at = now()

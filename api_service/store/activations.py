@@ -113,13 +113,21 @@ async def waiting_for_whatsapp(connection: Connection, limit: int) -> list[Salon
     return [SalonId(row["salon_id"]) for row in await cursor.fetchall()]
 
 
-async def note_connected(connection: Connection, salon_id: SalonId, phone: str) -> bool:
-    """Whether an activation is due by it. Nothing is written when it was known."""
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """``due``: an activation is, by it."""
+
+    due: bool
+    status: IntegrationStatus
+
+
+async def note_connected(connection: Connection, salon_id: SalonId, phone: str) -> NewLink | None:
+    """None, and nothing is written, when it was known."""
     cursor = await connection.execute(
         query("note_connected"), {"salon_id": salon_id, "phone": phone}
     )
     row = await cursor.fetchone()
-    return bool(row and row["due"])
+    return NewLink(row["due"], IntegrationStatus(row["status"])) if row else None
 
 
 async def note_logged_out(connection: Connection, salon_id: SalonId) -> None:

@@ -13,6 +13,7 @@ from api_service.store.activations import (
     Claim,
     FreshSecrets,
     IntegrationStatus,
+    NewLink,
     Settlement,
     due_activations,
     note_connected,
@@ -29,6 +30,8 @@ SALON = SalonId(1001)
 PHONE = "79990000001"
 FRESH = FreshSecrets("sealed key", "sealed secret")
 ACTIVE = Settlement(IntegrationStatus.ACTIVE, None, None, failures=0, may_be_sent=True)
+DUE = NewLink(due=True, status=IntegrationStatus.PENDING_WHATSAPP)
+SETTLED = NewLink(due=False, status=IntegrationStatus.ACTIVE)
 FAILED = Settlement(
     IntegrationStatus.ACTIVATION_FAILED, "invalid", 60.0, failures=1, may_be_sent=False
 )
@@ -249,7 +252,7 @@ async def test_a_link_makes_the_activation_due_once(
     async with pool.connection() as connection:
         assert await waiting_for_whatsapp(connection, 10) == [salon]
         assert await due_activations(connection, 10) == []
-        assert await note_connected(connection, salon, PHONE)
+        assert await note_connected(connection, salon, PHONE) == DUE
         assert await due_activations(connection, 10) == [salon]
         assert not await note_connected(connection, salon, PHONE)
         state = await read_activation(connection, salon)
@@ -272,7 +275,9 @@ async def test_linking_anew_tries_a_failed_activation_at_once(
         await note_logged_out(connection, salon)
         assert not row(database_url)["whatsapp_connected"]
 
-        assert await note_connected(connection, salon, PHONE)
+        link = await note_connected(connection, salon, PHONE)
+        assert link is not None
+        assert link.due
 
 
 async def test_a_link_of_a_salon_that_is_active_or_unknown_changes_no_activation(
@@ -282,7 +287,7 @@ async def test_a_link_of_a_salon_that_is_active_or_unknown_changes_no_activation
         "UPDATE companies SET integration_status = 'active', activation_due_at = NULL",
     )
     async with pool.connection() as connection:
-        assert not await note_connected(connection, salon, PHONE)
+        assert await note_connected(connection, salon, PHONE) == SETTLED
         assert not await note_connected(connection, SalonId(999_999_999_999_999), PHONE)
         assert await read_activation(connection, SalonId(7)) is None
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from api_service.core.activations import Activations
 from api_service.core.link_recorder import LinkRecorder
-from api_service.store.activations import Settlement
+from api_service.store.activations import IntegrationStatus, Settlement
 from shared.bus.connection import connect_redis
 from shared.bus.snapshots import PresentState, Snapshots
 from shared.company_id import SalonId, SessionId
@@ -34,6 +34,9 @@ class NoActivations(Activations):
 
     def attempt(self, salon_id: SalonId) -> asyncio.Task[Settlement | None]:
         raise AssertionError(salon_id)
+
+    async def tell(self, salon_id: SalonId, status: IntegrationStatus) -> None:
+        assert (salon_id, status) == (SALON, IntegrationStatus.ACTIVE)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A salon that was uninstalled and has come back: its session says so long after."""
+"""Salons that come back: after an uninstall, which their session tells long after, or unlinked."""
 
 import pytest
 
@@ -51,3 +51,19 @@ async def test_the_uninstall_is_told_late(
         await salons.connect_anew(SALON)
         await uninstalled(whatsapp)
         await wait_until(lambda: page.all("status")[-1]["status"] == "idle")
+
+
+async def test_a_salon_that_is_linked_again_is_told_to_be_active_still(
+    api: RunningApi, whatsapp: WhatsAppSide, salons: SalonRows
+) -> None:
+    """Nothing is activated by it, and yet its page is to say how it stands in YClients."""
+    await salons.change(
+        "UPDATE companies SET integration_status = 'active', whatsapp_connected = false"
+    )
+    async with open_page(api.url, token_for(SALON)) as page:
+        await page.next("status")
+        assert page.all("activation") == []
+        await whatsapp.connected(SESSION, "79990000001")
+        told = await page.next("activation")
+
+    assert told["status"] == "active"
