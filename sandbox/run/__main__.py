@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+
+import structlog
 
 from sandbox.run import camera
 from sandbox.run.data_folder import DataFolder, open_data_folder
@@ -18,6 +21,8 @@ from sandbox.services.errors import SandboxError
 
 def main() -> int:
     terminal = Terminal(sys.stdout)
+    # What the programs say is enough: each of them tells of a server that is away.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     try:
         settings = RunSettings.from_environment()
         with open_data_folder(settings.aiadmin_data_dir) as data:

@@ -279,6 +279,7 @@ class Session:
         _changes.labels(self.state.status, self.state.reason or "").inc()
         _log.info(
             "session_changed",
+            company_id=self.session_id,  # also when others than its own task end it
             status=self.state.status,
             reason=self.state.reason,
             queue_position=self.state.queue_position,

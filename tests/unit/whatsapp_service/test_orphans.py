@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
+from structlog.testing import capture_logs
 
 from shared.bus.commands import CommandSender
 from shared.bus.snapshots import Snapshots
@@ -82,9 +83,10 @@ async def test_orphans_end_as_soon_as_redis_is_back(stage: Stage, supervisor: Su
     peers = Peers(me, (), (), frozenset({PROCESS_ID, ANOTHER}), 0, 0)
 
     looks = 0
-    while lease.buried.is_set():
-        await orphans.look_after(peers)
-        looks += 1
+    with capture_logs() as logs:
+        while lease.buried.is_set():
+            await orphans.look_after(peers)
+            looks += 1
 
     assert looks == snapshots.tries == 3
     told = {said.snapshot.company_id: said.snapshot for said in stage.heard.said}
@@ -95,3 +97,5 @@ async def test_orphans_end_as_soon_as_redis_is_back(stage: Stage, supervisor: Su
     )
     assert told[FROZEN].status is SessionStatus.IDLE
     assert told[FROZEN].epoch == 8
+    changes = [log["company_id"] for log in logs if log["event"] == "session_changed"]
+    assert set(changes) == {LINKING}
