@@ -3,8 +3,6 @@
 import re
 from typing import NewType
 
-import phonenumbers
-
 from shared.errors import AppError, ErrorCode
 
 PhoneNumber = NewType("PhoneNumber", str)
@@ -48,14 +46,6 @@ def _as_russian(digits: str) -> str:
     if len(digits) == MIN_DIGITS:
         return f"7{digits}"
     return digits
-
-
-def region_of(phone: PhoneNumber) -> str | None:
-    """ISO 3166 code of the number's country, None when the numbering plan does not know it."""
-    try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(f"+{phone}"))
-    except phonenumbers.NumberParseException:
-        return None
 
 
 def mask_phone(phone: str) -> str:

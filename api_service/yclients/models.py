@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -151,6 +151,3 @@ class PaymentNotice(YclientsModel):
     payment_date: datetime
     period_from: datetime
     period_to: datetime
-
-
-Json = dict[str, Any]
