@@ -138,9 +138,12 @@ async def _revoke(connection: Connection, name: str) -> str:
 
 async def _callback(connection: Connection, salon_id: SalonId) -> str:
     """The look is on record before anything is shown."""
+    application_id = os.environ["YCLIENTS_APP_ID"]
+    if not application_id.isdecimal():
+        raise OrderError("YCLIENTS_APP_ID is no number")
     office = CallbackOffice(
         _vault(os.environ["ENCRYPTION_KEYS"]),
-        int(os.environ["YCLIENTS_APP_ID"]),
+        int(application_id),
         os.environ["PUBLIC_URL"].rstrip("/"),
     )
     try:
@@ -154,7 +157,10 @@ async def _callback(connection: Connection, salon_id: SalonId) -> str:
 
 
 def _vault(keys: str) -> Vault:
-    return Vault([SecretStr(key.strip()) for key in keys.split(",") if key.strip()])
+    given = [SecretStr(key.strip()) for key in keys.split(",") if key.strip()]
+    if not given:
+        raise OrderError("ENCRYPTION_KEYS has no key in it")
+    return Vault(given)
 
 
 async def _rotate_keys(connection: Connection, keys: str) -> str:

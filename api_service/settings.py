@@ -158,6 +158,8 @@ class ApiSettings(CommonSettings):
             require_strong("ENCRYPTION_KEYS", key)
         if not self.public_url:
             raise ValueError("PUBLIC_URL is missing: set it to the address that owners open")
+        if not self.public_url.startswith("https://"):
+            raise ValueError("PUBLIC_URL must be https://: what is sent there are tokens")
         if self.health_check_token.get_secret_value():
             require_strong("HEALTH_CHECK_TOKEN", self.health_check_token)
         if self.admin_token.get_secret_value():

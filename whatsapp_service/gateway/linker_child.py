@@ -49,9 +49,9 @@ class LinkerChild:
             if isinstance(order, PrepareStore):
                 await self._prepare_store(library, order.store_url)
             elif isinstance(order, Start):
-                self._spawn(self._link(library, order))
+                self._spawn(self._link(library, order), "link")
             elif isinstance(order, AskCode) and self._client is not None:
-                self._spawn(self._client.give_code(order.request, order.phone))
+                self._spawn(self._client.give_code(order.request, order.phone), "code")
 
     async def _prepare_store(self, library: Library, store_url: str) -> None:
         hide([store_url])
@@ -74,15 +74,15 @@ class LinkerChild:
         await self._writer.drain()
         leave(0)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("linker_task_failed", error=type(error).__name__)
+            _log.error("linker_task_failed", task=task.get_name(), error=type(error).__name__)
             leave(1)
 
     def _tell(self, report: Report) -> None:

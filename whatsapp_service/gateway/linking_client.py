@@ -78,7 +78,8 @@ class LinkingClient:
 
     async def run(self) -> None:
         """Until the attempt is over, one way or the other."""
-        watch = asyncio.create_task(self._watch(await self._client.connect(self._proxy_settings)))
+        connecting = await self._client.connect(self._proxy_settings)
+        watch = asyncio.create_task(self._watch(connecting), name="connection watch")
         await self._over.wait()
         watch.cancel()
 

@@ -100,6 +100,29 @@ def test_what_was_left_to_an_operator_is_shown_whole_and_on_record(
     assert "none of ENCRYPTION_KEYS" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("YCLIENTS_APP_ID", "seven", "YCLIENTS_APP_ID is no number"),
+        ("ENCRYPTION_KEYS", " , ", "ENCRYPTION_KEYS has no key in it"),
+    ],
+)
+@pytest.mark.usefixtures("database")
+def test_a_setting_that_makes_no_sense_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    complaint: str,
+) -> None:
+    settings = {"ENCRYPTION_KEYS": NEW, "YCLIENTS_APP_ID": "77", "PUBLIC_URL": "https://a.example"}
+    for variable, given in {**settings, name: value}.items():
+        monkeypatch.setenv(variable, given)
+
+    assert main(["callback", "1001"]) == 1
+    assert capsys.readouterr().err == f"admin: {complaint}\n"
+
+
 def test_keys_are_rotated_also_when_it_was_stopped_half_way(
     database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

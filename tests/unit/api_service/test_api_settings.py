@@ -73,6 +73,7 @@ def test_lists_are_written_with_commas() -> None:
         ("yclients_url", "https://api.yclients.com/api/v1", "origin"),
         ("yclients_marketplace_url", "ftp://app.alteg.io", "origin"),
         ("yclients_url", "http://api.yclients.com", "must be https://"),
+        ("public_url", "http://connect.example.com", "PUBLIC_URL must be https://"),
         ("yclients_url", "", "YCLIENTS_URL is missing"),
         ("yclients_accept", "", "header such as"),
         ("yclients_accept", "a/b\r\nHost: x", "header such as"),
