@@ -139,6 +139,7 @@ def take_inventory(
 
 
 def _describe(session: Session) -> dict[str, Any]:
+    """``messagesSent``: the contract has it, and nothing sends messages yet."""
     state = session.state
     return {
         "status": state.status,

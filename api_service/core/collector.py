@@ -23,16 +23,15 @@ class Collector:
         self._database = database
         self._partner_token = partner_token
 
-    async def keep(self, kind: str, body: bytes) -> bool:
-        """Whether it could be kept; it is worth neither an error nor a wait."""
+    async def keep(self, kind: str, body: bytes) -> None:
+        """If it can be kept at once: it is worth neither an error nor a wait."""
         text, salon_id = self._told(body)
         try:
             await within(STORE_S, self._store(kind, salon_id, text))
         except (DatabaseError, TimeoutError) as error:
             _log.info("notification_not_kept", kind=kind, error=type(error).__name__)
-            return False
-        _log.info("notification_kept", kind=kind, salon_id=salon_id, bytes=len(body))
-        return True
+        else:
+            _log.info("notification_kept", kind=kind, salon_id=salon_id, bytes=len(body))
 
     async def _store(self, kind: str, salon_id: int | None, text: str) -> None:
         async with self._database.connection() as connection:

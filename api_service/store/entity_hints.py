@@ -50,10 +50,9 @@ async def add_hint(connection: Connection, hint: Hint) -> bool:
     return cursor.rowcount > 0
 
 
-async def trim_hints(connection: Connection, days: int) -> int:
-    """Keep those of the last ``days``; how many went."""
-    cursor = await connection.execute(query("trim_hints"), {"days": days})
-    return cursor.rowcount
+async def trim_hints(connection: Connection, days: int) -> None:
+    """Keep those of the last ``days``."""
+    await connection.execute(query("trim_hints"), {"days": days})
 
 
 async def add_notification(
@@ -65,7 +64,6 @@ async def add_notification(
     )
 
 
-async def trim_notifications(connection: Connection, days: int, number: int) -> int:
-    """Keep the newest ``number`` of the last ``days``; how many went."""
-    cursor = await connection.execute(query("trim_notifications"), {"days": days, "number": number})
-    return cursor.rowcount
+async def trim_notifications(connection: Connection, days: int, number: int) -> None:
+    """Keep the newest ``number`` of the last ``days``."""
+    await connection.execute(query("trim_notifications"), {"days": days, "number": number})

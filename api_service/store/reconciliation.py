@@ -5,7 +5,6 @@ The caller owns the transaction.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -33,19 +32,6 @@ class Compared:
     salon_id: SalonId
     status: IntegrationStatus
     installation: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReconciliationReport:
-    """Of the last run, or the one that is under way. ``unclear``: YClients did not say."""
-
-    started_at: datetime | None
-    finished_at: datetime | None
-    due_at: datetime
-    checked: int
-    repaired: int
-    unclear: int
-    running: bool
 
 
 async def claim_run(connection: Connection) -> Run | None:
@@ -82,17 +68,6 @@ async def end_run(connection: Connection, run: Run, again_in_s: float, *, finish
     """A run that is not finished goes on where it was."""
     values = {"again_in_s": again_in_s, "finished": finished}
     return await _changed(connection, "end_reconciliation", run, **values)
-
-
-async def request_reconciliation(connection: Connection) -> bool:
-    """As soon as a process looks. False while one is under way."""
-    return (await connection.execute(query("request_reconciliation"))).rowcount > 0
-
-
-async def reconciliation_report(connection: Connection) -> ReconciliationReport:
-    row = await (await connection.execute(query("reconciliation_report"))).fetchone()
-    assert row is not None
-    return ReconciliationReport(**row)
 
 
 async def activate_now(connection: Connection, salon_id: SalonId) -> bool:

@@ -42,13 +42,6 @@ UPDATE marketplace_reconciliation SET
     due_at = now() + make_interval(secs => %(again_in_s)s)
 WHERE claim = %(claim)s;
 
--- name: request_reconciliation
-UPDATE marketplace_reconciliation SET due_at = now() WHERE claim IS NULL;
-
--- name: reconciliation_report
-SELECT started_at, finished_at, due_at, checked, repaired, unclear, claim IS NOT NULL AS running
-FROM marketplace_reconciliation;
-
 -- name: activate_now
 UPDATE companies SET activation_due_at = now(), updated_at = now()
 WHERE yclients_id = %(salon_id)s AND activation_claim IS NULL

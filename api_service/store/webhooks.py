@@ -133,11 +133,7 @@ async def receive_webhook(connection: Connection, received: Received) -> str | N
 
 
 async def add_job(
-    connection: Connection,
-    salon_id: SalonId,
-    event_type: str,
-    source: str,
-    payload: Payload | None = None,
+    connection: Connection, salon_id: SalonId, event_type: str, source: str
 ) -> str | None:
     """Work of our own making (``reconciliation``, ``polling``, ``admin``), done by the queue.
 
@@ -150,7 +146,6 @@ async def add_job(
             "salon_id": salon_id,
             "event_type": event_type,
             "source": source,
-            "payload": Jsonb(payload or {}),
         },
     )
     row = await cursor.fetchone()
@@ -240,9 +235,8 @@ async def webhook_figures(connection: Connection) -> WebhookFigures:
     return WebhookFigures(**row)
 
 
-async def forget_old_webhooks(connection: Connection, days: int) -> int:
-    cursor = await connection.execute(query("forget_old_webhooks"), {"days": days})
-    return cursor.rowcount
+async def forget_old_webhooks(connection: Connection, days: int) -> None:
+    await connection.execute(query("forget_old_webhooks"), {"days": days})
 
 
 async def _changed(connection: Connection, name: str, job: Job, **values: Any) -> bool:

@@ -48,10 +48,10 @@ SELECT webhook_id FROM marketplace_webhooks WHERE idempotency_key = %(idempotenc
 -- name: add_job
 -- Of our own making. One of a kind and salon waits at a time.
 INSERT INTO marketplace_webhooks (
-    webhook_id, idempotency_key, salon_id, event_type, installation, payload, source, state
+    webhook_id, idempotency_key, salon_id, event_type, installation, source, state
 )
 SELECT %(webhook_id)s, %(webhook_id)s, salon.yclients_id, %(event_type)s, salon.installation,
-    %(payload)s, %(source)s, 'queued'
+    %(source)s, 'queued'
 FROM companies AS salon
 WHERE salon.yclients_id = %(salon_id)s
     AND NOT EXISTS (
@@ -129,7 +129,7 @@ LIMIT %(limit)s;
 UPDATE marketplace_webhooks SET
     state = 'queued', step = NULL, attempts = 0, due_at = now(), done_at = NULL, reason = NULL
 WHERE webhook_id = %(webhook_id)s AND state IN ('failed', 'done')
-RETURNING salon_id, event_type;
+RETURNING salon_id;
 
 -- name: webhook_figures
 SELECT

@@ -45,12 +45,11 @@ class CommandSender:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def send(self, command: Command) -> str:
-        """Append to the common stream; the stream id."""
-        stream_id = await self._redis.xadd(
+    async def send(self, command: Command) -> None:
+        """Append to the common stream."""
+        await self._redis.xadd(
             keys.COMMANDS, {"command": command.to_json()}, maxlen=keys.COMMANDS_MAX_LENGTH
         )
-        return str(stream_id)
 
     async def send_to(self, process_id: str, command: Command) -> None:
         """Append to the stream of that process."""

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from api_service.core.reconciliation import Reconciliation
-from api_service.store.reconciliation import reconciliation_report, request_reconciliation
 from api_service.store.webhooks import webhook_figures
 from api_service.yclients.errors import AmbiguousError, NotSentError, RefusedError, YclientsError
 from api_service.yclients.models import ConnectedSalon, SalonConnection
@@ -68,9 +69,12 @@ class Comparing:
         return Reconciliation(self.pool, there, lambda: None, pause_s=0.0)
 
     async def once(self, there: SalonsThere) -> None:
-        async with self.pool.connection() as connection:
-            await request_reconciliation(connection)
+        self.salons.run("UPDATE marketplace_reconciliation SET due_at = now() RETURNING id")
         await self.with_yclients(there).look()
+
+    def report(self) -> dict[str, Any]:
+        [row] = self.salons.run("SELECT * FROM marketplace_reconciliation")
+        return row
 
     def jobs(self) -> dict[int, str]:
         rows = self.salons.run("SELECT * FROM marketplace_webhooks WHERE source = 'reconciliation'")
@@ -129,11 +133,11 @@ async def test_every_drift_is_repaired_and_told(comparing: Comparing) -> None:
         *(2, 3, 5, 6, 7, 10)
     ]
     async with comparing.pool.connection() as connection:
-        report = await reconciliation_report(connection)
         figures = await webhook_figures(connection)
-    assert (report.checked, report.repaired, report.unclear, report.running) == (9, 6, 0, False)
-    assert report.finished_at is not None
-    assert report.due_at.timestamp() - report.finished_at.timestamp() > 20 * 3600
+    report = comparing.report()
+    assert [report[name] for name in ("checked", "repaired", "unclear")] == [9, 6, 0]
+    assert report["claim"] is None
+    assert report["due_at"] - report["finished_at"] > timedelta(hours=20)
     assert (figures.queued, figures.failed) == (5, 0)
     assert figures.oldest_queued_s is not None
 
@@ -190,9 +194,8 @@ async def test_when_yclients_knows_no_salon_of_ours_none_is_gone(
     await comparing.once(SalonsThere(dict.fromkeys((1, 2, 3), GONE), listed))
 
     assert comparing.jobs() == {}
-    async with comparing.pool.connection() as connection:
-        report = await reconciliation_report(connection)
-    assert (report.checked, report.unclear) == (3, 3)
+    report = comparing.report()
+    assert (report["checked"], report["unclear"]) == (3, 3)
 
 
 async def test_very_many_salons_are_not_uninstalled_at_once(comparing: Comparing) -> None:
@@ -224,9 +227,7 @@ async def test_when_yclients_is_away_it_goes_on_later_where_it_was(comparing: Co
     )
     await comparing.once(there)
     assert there.asked == list(range(1, 9))
-    async with comparing.pool.connection() as connection:
-        report = await reconciliation_report(connection)
-    assert report.finished_at is None
+    assert comparing.report()["finished_at"] is None
 
     there.said = dict.fromkeys(range(1, 11), "active")
     there.asked.clear()
