@@ -16,6 +16,7 @@ from api_service.yclients.models import ConnectionStatus
 from shared.company_id import SalonId
 from shared.db import DatabaseError, Pool
 from shared.lifecycle import raise_if_cancelled
+from shared.observability import capture
 
 _log = structlog.get_logger(__name__)
 
@@ -55,13 +56,19 @@ class ThawWatch:
 
     async def _ask(self, salon_id: SalonId) -> None:
         """No answer is no answer: it is asked again in ten minutes."""
-        try:
-            found = await self._marketplace.connection(salon_id, background=True)
-        except YclientsError as error:
-            _log.info("frozen_salon_not_asked", salon_id=salon_id, reason=error.reason)
-            return
-        if found.status is not ConnectionStatus.ACTIVE:
+        if await self._status(salon_id) is not ConnectionStatus.ACTIVE:
             return
         async with self._database.connection() as connection:
             await add_job(connection, salon_id, THAW, "polling")
         self._on_job()
+
+    async def _status(self, salon_id: SalonId) -> ConnectionStatus | None:
+        """None for want of an answer; one that nobody has thought of concerns this salon alone."""
+        try:
+            return (await self._marketplace.connection(salon_id, background=True)).status
+        except YclientsError as error:
+            _log.info("frozen_salon_not_asked", salon_id=salon_id, reason=error.reason)
+        except Exception as error:  # noqa: BLE001 - one salon is a failure domain
+            _log.exception("frozen_salon_not_asked", salon_id=salon_id)
+            capture(error, operation="thaw watch", salon_id=str(salon_id))
+        return None
