@@ -9,8 +9,9 @@ from typing import Final
 import uvicorn
 
 KEEP_ALIVE_S: Final = 75
-"""An idle connection is closed by whoever asks on it (nginx after 60 s, httpx after 5 s). If we did
-it first (uvicorn's 5 s), a request sent in that instant would be lost: a POST is not repeated."""
+"""Idle connections are closed by the side that sends requests (nginx after 60 s, httpx after 5 s).
+If we closed one first (uvicorn's 5 s), a request sent in that instant would be lost, and a POST is
+not repeated."""
 
 
 class Server(uvicorn.Server):

@@ -15,7 +15,7 @@ LIFETIME_S: Final = 3600
 TYPE: Final = "marketplace_registration"
 MAX_LENGTH: Final = 8_192
 CLOCKS_APART_S: Final = 60.0
-"""So far the clocks of two API machines may differ: what one has issued, the other believes."""
+"""How far the clocks of two API machines may differ: what one has issued, the other accepts."""
 _ALGORITHM: Final = "HS256"
 
 

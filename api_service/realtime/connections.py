@@ -64,8 +64,8 @@ class Connection:
 class Audience:
     """The pages of one salon. ``told`` counts the events that were relayed to them.
 
-    ``owner_lost``: the last that one of them was told is that the session's process has ended.
-    ``in_hand``: or a status of which its process says everything again when Redis has forgotten it.
+    ``owner_lost``: they were last told that the session's process has ended. ``in_hand``: they show
+    a status that its process tells again by itself when Redis has forgotten it.
     """
 
     sids: set[SocketId] = field(default_factory=set)

@@ -23,7 +23,7 @@ LONG_SECOND_MS: Final = 1_600
 """…and within which only one more: requests would have to gain 0.6 s on others to be too many."""
 MINUTE_MS: Final = 60_500
 LATEST_S: Final = 0.2
-"""A turn is good for so long."""
+"""How long a turn stays good."""
 FURTHEST_AHEAD_MS: Final = 180_000
 """No turn is ever given so far ahead: one that is there is of a clock that has been set back."""
 

@@ -33,7 +33,7 @@ class Access:
 def connect(access: Access) -> httpx2.AsyncClient:
     """Nothing is sent yet. No proxy and no password of the environment is ever used.
 
-    Identity: what is received is then as long as what is read.
+    No compression: an answer is then as long as what was received, and its bound holds for both.
     """
     return httpx2.AsyncClient(
         base_url=access.marketplace_url,

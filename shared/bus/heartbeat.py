@@ -22,7 +22,7 @@ BEAT_S: Final = 2.0
 """How long one beat may take."""
 
 RETRY_S: Final = 0.3
-# A full Redis refuses to store, but not to a script that has begun with something else.
+# A full Redis refuses a script that begins by storing, but lets one go on that began otherwise.
 _BEAT: Final = """
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

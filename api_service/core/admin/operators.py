@@ -16,7 +16,7 @@ from shared.db import Pool
 from shared.errors import AppError, ErrorCode
 
 PREFIX: Final = "aia_"
-"""By which a token is known in a log or a repository that it must not be in."""
+"""So that a token that has leaked into a log or a repository is recognised there."""
 
 ENVIRONMENT: Final = "environment"
 """Name of whoever holds ADMIN_TOKEN."""
