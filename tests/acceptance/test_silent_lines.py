@@ -20,7 +20,9 @@ from tests.support.waiting import PATIENCE_S, wait_until
 
 SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
 PHONE, OTHER_PHONE = "79990000001", "79990000002"
-QUICK = {"LINE_CHECK_S": "0.6", "LINE_ANSWER_S": "0.5"}
+QUICK = {"LINE_CHECK_S": "0.6", "LINE_ANSWER_S": "1"}
+SLOWLY_S = 1.4
+"""Later than one answer may be; a busy machine adds to it, and two together are too late."""
 
 
 @pytest.fixture
@@ -54,8 +56,17 @@ async def snapshot(whatsapp: WhatsApp) -> Snapshot:
     return present
 
 
-def is_up(told: dict[str, Any]) -> bool:
-    return (told["status"], told["loggedIn"], told["socketAlive"]) == ("connected", True, True)
+async def up(whatsapp: WhatsApp) -> dict[str, Any]:
+    """What health says, once the line is proved: an answer may just be on its way."""
+
+    async def is_up() -> dict[str, Any] | None:
+        told = await health(whatsapp)
+        facts = (told["status"], told["loggedIn"], told["socketAlive"])
+        return told if facts == ("connected", True, True) else None
+
+    found: dict[str, Any] | None = await wait_until(is_up, what="the line is up")
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("kind", [FaultKind.SWALLOWED, FaultKind.PINGS_ONLY, FaultKind.GONE])
@@ -63,8 +74,7 @@ async def test_a_line_on_which_nobody_answers_is_found_and_renewed(
     watched: WhatsApp, kind: FaultKind
 ) -> None:
     await watched.link_by_qr(SALON, PHONE)
-    before = await health(watched)
-    assert is_up(before)
+    before = await up(watched)
     seen, logins = len(watched.bus.events), (await watched.phones.stats()).logins
 
     await watched.phones.add_fault(kind, number=PHONE)
@@ -72,8 +82,7 @@ async def test_a_line_on_which_nobody_answers_is_found_and_renewed(
     lost = await watched.bus.event(Disconnected, SALON, after=seen)
     assert lost.reason == Reason.KEEPALIVE_TIMEOUT
     await watched.bus.event(Connected, SALON, after=seen)
-    after = await health(watched)
-    assert is_up(after)
+    after = await up(watched)
     assert after["connectedSince"] > after["lastSilentAt"] > before["connectedSince"]
     stats = await watched.phones.stats()
     assert (stats.logins, stats.replaced, stats.online_devices) == (logins + 1, 0, 1)
@@ -109,7 +118,7 @@ async def test_health_and_the_snapshot_tell_the_truth_in_each_phase(
     assert (closed.logged_in, closed.socket_alive, closed.connected_since) == (False, False, None)
 
     await whatsapp.bus.event(Connected, SALON, after=len(whatsapp.bus.events))
-    assert is_up(await health(whatsapp))
+    await up(whatsapp)
     assert await metric(whatsapp, "sessions_silent") == 0
     assert await metric(whatsapp, "sessions_logged_in") == 1
 
@@ -117,14 +126,14 @@ async def test_health_and_the_snapshot_tell_the_truth_in_each_phase(
 async def test_a_line_that_is_slow_is_not_renewed(watched: WhatsApp) -> None:
     """Each answer comes after its deadline, and shows that the line lives."""
     await watched.link_by_qr(SALON, PHONE)
-    await watched.phones.add_fault(FaultKind.SLOW, number=PHONE, delay_s=0.6)
+    await watched.phones.add_fault(FaultKind.SLOW, number=PHONE, delay_s=SLOWLY_S)
     since, proved = (await health(watched))["connectedSince"], set[str]()
 
     async def is_proved_again_and_again() -> bool:
         proved.add((await health(watched))["lastProvedAt"])
-        return len(proved) > 4
+        return len(proved) > 3
 
-    await wait_until(is_proved_again_and_again, 20)
+    await wait_until(is_proved_again_and_again, 30)
     assert await metric(watched, "silent_lines_total") == 0
     assert (await health(watched))["connectedSince"] == since
 
