@@ -5,10 +5,12 @@ Salons with even ids are activated by the step machine, the others the simple wa
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
 
+from api_service.store.activations import CLAIM_S
 from sandbox.yclients.connections import Status
 from sandbox.yclients.control_client import YclientsControl
 from sandbox.yclients.quirks import Operation, QuirkKind
@@ -188,6 +190,9 @@ async def test_a_process_that_is_killed_at_any_step_leaves_nothing_undone(
         await _all_stand_still(marketplace, stops)
         marketplace.api.kill()
         stops.cut_off()
+    claims_end = "SELECT max(activation_due_at) - now() AS after FROM companies"
+    assert marketplace.salons.run(claims_end)[0]["after"] <= timedelta(seconds=CLAIM_S)
+    marketplace.salons.time_passes()
     for operation in (Operation.ACTIVATE, Operation.CONNECTION):
         assert await marketplace.yclients.calls(operation)
     await marketplace.yclients.clear_quirks()

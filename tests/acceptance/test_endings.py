@@ -131,7 +131,7 @@ async def test_a_connection_that_flaps_is_left_alone_after_five_times(
     idle_whatsapp: WhatsApp,
 ) -> None:
     whatsapp = idle_whatsapp
-    whatsapp.start(RECONNECT_SLOW_S="8")
+    whatsapp.start(RECONNECT_SLOW_S="5")
     await linked(whatsapp)
     seen = len(whatsapp.bus.events)
     fault = await whatsapp.phones.add_fault(FaultKind.FLAPPING, number=PHONE, delay_s=0.3)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api_service.core import kept_later, webhook_queue
 from api_service.settings import ApiSettings
 from shared.company_id import SalonId, session_id_of
 from tests.support.api import RunningApi, api_settings
@@ -16,8 +17,15 @@ SESSION = session_id_of(SalonId(SALON))
 
 
 @pytest.fixture
-def settings(request: pytest.FixtureRequest, database_url: str, redis_url: str) -> ApiSettings:
-    """Patient with Postgres on a busy machine, except where it is to hang."""
+def settings(
+    request: pytest.FixtureRequest,
+    database_url: str,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> ApiSettings:
+    """Patient with Postgres on a busy machine, except where it is to hang; looks often."""
+    for module in (webhook_queue, kept_later):
+        monkeypatch.setattr(module, "LOOK_EVERY_S", 0.2)
     patience_s = getattr(request, "param", 5.0)
     return api_settings(database_url, redis_url, webhook_patience_s=patience_s)
 

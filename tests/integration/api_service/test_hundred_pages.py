@@ -7,12 +7,14 @@ from collections.abc import Callable, Coroutine
 from typing import Final
 
 import psutil
+import pytest
 from redis.asyncio import Redis
 
 from api_service.app import Application
-from api_service.realtime.server import rooms
+from api_service.realtime import server
+from api_service.settings import ApiSettings
 from shared.bus import keys
-from tests.support.api import RunningApi, token_for
+from tests.support.api import RunningApi, api_settings, token_for
 from tests.support.api_cluster import ApiCluster, start_api_cluster
 from tests.support.holdings import gauges
 from tests.support.page import (
@@ -29,7 +31,7 @@ from tests.support.whatsapp_side import WhatsAppSide
 PAGES: Final = 100
 SALONS: Final = 40
 PATIENCE_S: Final = 35.0
-"""The engine notices within 15 s that nobody is there to be pinged."""
+"""The engine notices within 15 s that nobody is there to be pinged, in our own process sooner."""
 
 Visit = Callable[[str, int], Coroutine[None, None, None]]
 
@@ -129,14 +131,14 @@ def _cut(page: Page) -> None:
 
 def held(application: Application) -> dict[str, int]:
     """Everything that is kept for a page, by the engine, by Socket.IO and by us."""
-    server, connections = application.sockets, application.connections
+    sockets, connections = application.sockets, application.connections
     return {
-        "engine sessions": len(server.eio.sockets),
-        "environments": len(server.environ),
-        "members": sum(len(each) for each in server.manager.rooms.get(NAMESPACE, {}).values()),
-        "rooms": rooms(server),
-        "callbacks": len(server.manager.callbacks),
-        "pending disconnects": sum(map(len, server.manager.pending_disconnect.values())),
+        "engine sessions": len(sockets.eio.sockets),
+        "environments": len(sockets.environ),
+        "members": sum(len(each) for each in sockets.manager.rooms.get(NAMESPACE, {}).values()),
+        "rooms": server.rooms(sockets),
+        "callbacks": len(sockets.manager.callbacks),
+        "pending disconnects": sum(map(len, sockets.manager.pending_disconnect.values())),
         "connections": len(connections),
         "audiences": len(connections.sessions),
         "tasks of pages": connections.tasks,
@@ -152,6 +154,12 @@ def tasks() -> Counter[str]:
 
 async def lasting_keys(redis: Redis) -> set[str]:
     return {key async for key in redis.scan_iter(count=1_000) if await redis.ttl(key) == -1}
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> ApiSettings:
+    monkeypatch.setattr(server, "PING_INTERVAL_S", 1)
+    return api_settings(database_url, redis_url)
 
 
 async def test_nothing_is_left_of_a_hundred_pages(api: RunningApi, whatsapp: WhatsAppSide) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import httpx2
 import pytest
 
 from api_service.core.webhook_queue import AT_ONCE
+from api_service.store.webhooks import CLAIM_S
 from sandbox.services import valkey
 from sandbox.services.loopback import NOBODY
 from sandbox.services.ports import free_port
@@ -68,8 +70,19 @@ class Town:
         self.api.kill()
         stops.cut_off()
         stops.end()
+        self._claims_end()
         self.whatsapp.reaction = self.whatsapp.result
         await asyncio.to_thread(self.api.start)
+
+    def _claims_end(self) -> None:
+        """They would in a while."""
+        rows = self.salons.run(
+            "UPDATE marketplace_webhooks AS now SET claim_ends_at = now()"
+            " FROM marketplace_webhooks AS before"
+            " WHERE before.id = now.id AND now.claim IS NOT NULL"
+            " RETURNING before.claim_ends_at - now() AS after"
+        )
+        assert all(row["after"] <= timedelta(seconds=CLAIM_S) for row in rows)
 
     async def done(self, salon: int) -> None:
         await wait_until(

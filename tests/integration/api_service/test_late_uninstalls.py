@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from api_service.core import webhook_queue
 from tests.support.api import RunningApi, api_settings, running_api
 from tests.support.salon_rows import SalonRows, lifecycle
 from tests.support.scripted_yclients import (
@@ -49,8 +50,14 @@ class Place:
 
 
 @pytest.fixture
-async def place(database_url: str, redis_url: str, whatsapp: WhatsAppSide) -> AsyncIterator[Place]:
-    """The salon was here before."""
+async def place(
+    database_url: str,
+    redis_url: str,
+    whatsapp: WhatsAppSide,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Place]:
+    """The salon was here before. Whatever is due is found at once."""
+    monkeypatch.setattr(webhook_queue, "LOOK_EVERY_S", 0.2)
     whatsapp.reaction = whatsapp.result
     salons = SalonRows(database_url)
     salons.add(SALON)

@@ -7,7 +7,9 @@ import httpx2
 import pytest
 from psycopg.sql import SQL
 
+from api_service.web import bodies
 from sandbox.services.loopback import NOBODY
+from shared.bus import keys
 from tests.support.api import PARTNER_TOKEN, RunningApi
 from tests.support.api_process import ApiProcess
 from tests.support.notifications import (
@@ -114,7 +116,7 @@ async def test_a_hanging_postgres_is_not_waited_for(
         told = await send(api, lifecycle(SALON, "uninstall"))
         took_s = asyncio.get_running_loop().time() - started
         assert told["success"] is True
-        assert await obedient.redis.xlen("marketplace:webhooks:kept") == 1
+        assert await obedient.redis.xlen(keys.WEBHOOKS_KEPT) == 1
     assert took_s < 5
 
     await all_done(salons)
@@ -123,7 +125,7 @@ async def test_a_hanging_postgres_is_not_waited_for(
     assert salons.webhooks(SALON)[0]["webhook_id"] == told["webhook_id"]
 
     async def moved() -> bool:
-        return int(await obedient.redis.xlen("marketplace:webhooks:kept")) == 0
+        return int(await obedient.redis.xlen(keys.WEBHOOKS_KEPT)) == 0
 
     await wait_until(moved)
 
@@ -133,12 +135,13 @@ async def test_without_postgres_it_is_kept_and_counts_for_the_installation_of_th
     api: RunningApi, obedient: WhatsAppSide, salons: SalonRows, postgres_server: PostgresServer
 ) -> None:
     name = salons.database_url.rpartition("/")[2].partition("?")[0]
+    _not_before_the_salon_has_come_back(salons)
     postgres_server.run(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false"), name)
     try:
         salons.cut_all_connections(postgres_server.url())
         told = await send(api, lifecycle(SALON, "uninstall"))
         assert told["success"] is True
-        assert await obedient.redis.xlen("marketplace:webhooks:kept") == 1
+        assert await obedient.redis.xlen(keys.WEBHOOKS_KEPT) == 1
     finally:
         postgres_server.run(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true"), name)
     await salons.connect_anew(SALON)
@@ -150,11 +153,27 @@ async def test_without_postgres_it_is_kept_and_counts_for_the_installation_of_th
     assert salons.status(SALON) == "pending_whatsapp"
 
 
-async def test_a_slow_body_is_not_waited_for(api: RunningApi, salons: SalonRows) -> None:
+def _not_before_the_salon_has_come_back(salons: SalonRows) -> None:
+    """A notification that was kept may be stored as soon as Postgres is there."""
+    salons.run(
+        "CREATE FUNCTION not_yet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF (SELECT installation FROM companies WHERE yclients_id = NEW.salon_id) = 1"
+        " THEN RAISE SQLSTATE '57P03'; END IF; RETURN NEW; END $$"
+    )
+    salons.run(
+        "CREATE TRIGGER not_yet BEFORE INSERT ON marketplace_webhooks"
+        " FOR EACH ROW EXECUTE FUNCTION not_yet()"
+    )
+
+
+async def test_a_slow_body_is_not_waited_for(
+    api: RunningApi, salons: SalonRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a notification or of an activation: first bytes, then nothing.
 
     It ends by a deadline of its own, and keeps nobody else waiting.
     """
+    monkeypatch.setattr(bodies, "BODY_S", 1.0)
     reader, writer = await connected(api)
     writer.write(head_of(api, 1000) + b'{"event"')
     activated, activating = await connected(api)
