@@ -5,6 +5,7 @@ import contextlib
 import re
 import socket
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -192,6 +193,24 @@ async def crowd(url: str, clients: int, folder: Path) -> None:
             writer.write(request.encode())
         with contextlib.suppress(TimeoutError):
             await wait_until(lambda: " 500 " in nginx.logs(folder), 3)
+
+
+async def test_an_address_that_comes_again_and_again_is_turned_away_at_the_entry(
+    tmp_path: Path,
+) -> None:
+    """And nowhere else. No process is needed: what passes finds none."""
+    with nginx.running_nginx(tmp_path, ["127.0.0.1:9"]) as url:
+        async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as http:
+            entry = Counter([await status_of(http, "/auth/yclients/redirect") for _ in range(40)])
+            pages = {await status_of(http, "/marketplace/onboarding") for _ in range(40)}
+
+    assert entry.keys() == {502, 429}
+    assert entry[502] >= 21
+    assert pages == {502}
+
+
+async def status_of(http: httpx2.AsyncClient, path: str) -> int:
+    return (await http.get(path, params={"salon_id": "1001"})).status_code
 
 
 async def test_metrics_and_health_are_for_operators_machines(
