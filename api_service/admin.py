@@ -23,8 +23,6 @@ from datetime import datetime
 from getpass import getuser
 from typing import Final
 
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row
 from pydantic import SecretStr
 
 from api_service.core.admin.key_rotation import Rotation, rotate
@@ -40,7 +38,7 @@ from api_service.store.admin_tokens import (
     revoke_admin_token,
 )
 from shared.company_id import SalonId
-from shared.db import CONNECT_TIMEOUT_S, Connection, DatabaseError
+from shared.db import Connection, DatabaseError, connect_alone
 from shared.settings import EXIT_CONFIGURATION
 
 DEADLINE_S: Final = 10.0
@@ -96,13 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 async def _carry_out(chosen: argparse.Namespace) -> str:
     deadline_s = ROTATION_DEADLINE_S if chosen.order == "rotate-keys" else DEADLINE_S
     async with asyncio.timeout(deadline_s):
-        connection: Connection = await AsyncConnection.connect(
-            os.environ["DATABASE_URL"],
-            autocommit=True,
-            row_factory=dict_row,
-            connect_timeout=CONNECT_TIMEOUT_S,
-        )
-        async with connection:
+        async with await connect_alone(os.environ["DATABASE_URL"]) as connection:
             match chosen.order:
                 case "create":
                     return await _create(connection, chosen.name, Role(chosen.role))

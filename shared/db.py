@@ -47,6 +47,7 @@ __all__ = [
     "Row",
     "UnstorableError",
     "abandon",
+    "connect_alone",
     "in_transaction",
     "is_postgres_itself",
     "load_queries",
@@ -82,6 +83,13 @@ def make_pool(url: str, size: int, application: str) -> Pool:
         },
         configure=partial(_suit, own_options=str(conninfo_to_dict(url).get("options") or "")),
         name=application,
+    )
+
+
+async def connect_alone(url: str) -> Connection:
+    """One connection without a pool, for an operator's command; a context manager closes it."""
+    return await AsyncConnection.connect(
+        url, autocommit=True, row_factory=dict_row, connect_timeout=CONNECT_TIMEOUT_S
     )
 
 

@@ -14,10 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row
-
-from shared.db import CONNECT_TIMEOUT_S, Connection, DatabaseError
+from shared.db import DatabaseError, connect_alone
 from shared.settings import EXIT_CONFIGURATION
 from whatsapp_service.store import processes
 from whatsapp_service.store.processes import Process
@@ -57,13 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 async def _carry_out(chosen: argparse.Namespace, database_url: str) -> str | None:
     """None when there is no such process."""
     async with asyncio.timeout(DEADLINE_S):
-        connection: Connection = await AsyncConnection.connect(
-            database_url,
-            autocommit=True,
-            row_factory=dict_row,
-            connect_timeout=CONNECT_TIMEOUT_S,
-        )
-        async with connection:
+        async with await connect_alone(database_url) as connection:
             if chosen.order != "list":
                 draining = chosen.order == "start"
                 if not await processes.set_draining(connection, chosen.process, draining=draining):

@@ -16,11 +16,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row
-
 from shared.company_id import parse_session_id
-from shared.db import CONNECT_TIMEOUT_S, Connection, DatabaseError
+from shared.db import DatabaseError, connect_alone
 from shared.errors import AppError
 from shared.settings import EXIT_CONFIGURATION
 from whatsapp_service.proxy_url import ProxyUrl, ProxyUrlError
@@ -77,10 +74,7 @@ def _order(chosen: argparse.Namespace) -> StoredRoute | None:
 
 async def _carry_out(order: str, route: StoredRoute | None, database_url: str) -> str:
     async with asyncio.timeout(DEADLINE_S):
-        connection: Connection = await AsyncConnection.connect(
-            database_url, autocommit=True, row_factory=dict_row, connect_timeout=CONNECT_TIMEOUT_S
-        )
-        async with connection:
+        async with await connect_alone(database_url) as connection:
             if route is None:
                 return "".join(map(_line, await proxies.all_routes(connection)))
             if order == "clear":
