@@ -34,5 +34,5 @@ def qr_of(text: str) -> tuple[str, str] | None:
     try:
         event = json.loads(text)
         return (event["companyId"], event["qr"]) if event["type"] == "qr" else None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None

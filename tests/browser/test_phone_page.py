@@ -87,6 +87,26 @@ async def test_one_click_scans_what_is_on_the_owners_screen(
     assert (await control.phone(NUMBER)).devices == []
 
 
+async def test_of_two_screens_the_chosen_one_is_scanned(
+    page: Page, control: ControlClient, service: Service
+) -> None:
+    which = page.get_by_label("Какой экран перед камерой")
+    companion = CompanionClient(service.chat_port)
+    async with companion.offer() as (session, qrs):
+        await control.show_screen(qrs[0], "company_1001")
+        await expect(page.get_by_text("На экране: company_1001")).to_be_visible()
+        await expect(which).to_be_hidden()
+        await control.show_screen("of another page", "company_1002")
+        await expect(which).to_be_visible()
+        await which.select_option("company_1001")
+        await control.show_screen("renewed meanwhile", "company_1002")
+        await expect(page.get_by_text("На экране: company_1001")).to_be_visible()
+        accepting = asyncio.create_task(companion.accept(session))
+        await page.get_by_role("button", name="Сканировать QR", exact=True).click()
+        await accepting
+    await expect(page.get_by_role("status")).to_have_text("Привязано: Unknown (Test)")
+
+
 async def test_picture_and_text_of_a_qr_are_scanned(
     page: Page, control: ControlClient, service: Service
 ) -> None:

@@ -25,7 +25,8 @@ const phonePath = (number) => `/control/phones/${encodeURIComponent(number)}`;
 export const api = {
   phones: async () => (await call("GET", "/control/phones")).phones,
   createPhone: (number, name) => call("POST", "/control/phones", { number, name }),
-  scan: (number, qr) => call("POST", `${phonePath(number)}/scan`, qr ? { qr } : {}),
+  scan: (number, qr) => call("POST", `${phonePath(number)}/scan`, { qr }),
+  scanScreen: (number, label) => call("POST", `${phonePath(number)}/scan`, { label }),
   scanPicture: async (number, file) =>
     answer(await fetch(`${phonePath(number)}/scan-picture`, { method: "POST", body: file })),
   typeCode: (number, code) => call("POST", `${phonePath(number)}/code`, { code }),

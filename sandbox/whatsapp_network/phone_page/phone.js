@@ -1,7 +1,14 @@
 // The page of one simulated phone. Which phone it is stands in the address, after the #.
 
 import { api, ApiError } from "./api.js";
-import { addEvents, drawDevices, drawFaults, drawPhones, drawScreen } from "./render.js";
+import {
+  addEvents,
+  drawDevices,
+  drawFaults,
+  drawPhones,
+  drawScreen,
+  drawScreens,
+} from "./render.js";
 import { FAULTS } from "./texts.js";
 
 const POLL_MS = 1000;
@@ -65,7 +72,8 @@ async function refresh() {
     attempt(() => api.unlink(chosen, device), () => "Устройство отвязано"),
   );
   drawFaults($("faults"), faults, (id) => attempt(() => api.removeFault(id)));
-  drawScreen($("screen"), screens);
+  drawScreens($("which"), screens);
+  drawScreen($("screen"), screens, $("which").value);
   const listened = phone?.devices.some(({ online }) => online) ?? false;
   for (const sign of SIGNS) $(sign).disabled = !listened;
   $("scan").disabled = !phone || screens.length === 0;
@@ -114,7 +122,10 @@ onSubmit("create", () =>
     return phone;
   }, (phone) => `Телефон готов: +${phone.number}`),
 );
-$("scan").addEventListener("click", () => attempt(() => api.scan(chosen), linked));
+$("scan").addEventListener("click", () =>
+  attempt(() => api.scanScreen(chosen, $("which").value), linked),
+);
+$("which").addEventListener("change", () => refresh().catch(trouble));
 onSubmit("code-form", () =>
   attempt(async () => {
     const device = await api.typeCode(chosen, $("code").value);

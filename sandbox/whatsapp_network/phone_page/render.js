@@ -60,10 +60,20 @@ export function drawFaults(list, faults, remove) {
   );
 }
 
-export function drawScreen(hint, screens) {
-  const [newest] = screens;
-  const text = newest
-    ? `На экране: ${newest.label || "QR-код"}, показан ${Math.round(newest.age_s)} с назад`
+// One page of several that show a QR is chosen, and stays so when another one renews its own.
+export function drawScreens(choice, screens) {
+  const labels = screens.map(({ label }) => label);
+  if (!changed("screens", [...labels].sort())) return;
+  const chosen = labels.includes(choice.value) ? choice.value : labels.at(0);
+  choice.replaceChildren(...labels.map((label) => element("option", label, { value: label })));
+  choice.value = chosen ?? "";
+  choice.parentElement.hidden = labels.length < 2;
+}
+
+export function drawScreen(hint, screens, chosen) {
+  const shown = screens.find(({ label }) => label === chosen);
+  const text = shown
+    ? `На экране: ${shown.label || "QR-код"}, показан ${Math.round(shown.age_s)} с назад`
     : "На экранах сейчас нет QR-кода";
   if (hint.textContent !== text) hint.textContent = text;
 }

@@ -13,7 +13,18 @@ def test_a_qr_event_is_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "1", "null", '{"type":"ping"}', '{"type":"qr"}', '{"type":"qr","qr":"x"}']
+    "text",
+    [
+        "",
+        "[]",
+        "1",
+        "null",
+        "[" * 100_000,
+        '{"type":"ping"}',
+        '{"type":"qr"}',
+        '{"type":"qr","qr":"x"}',
+    ],
+    ids=str.__len__,
 )
 def test_anything_else_is_not(text: str) -> None:
     assert qr_of(text) is None
