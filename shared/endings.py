@@ -85,7 +85,7 @@ _TABLE: Final = (
     ),
     Ending(
         Reason.REFUSED,
-        "login answered with 400, 409 or 501, five times in 5 min",
+        "login answered with 400, 409, 501 or another code, five times in 5 min",
         SessionStatus.LOGGED_OUT,
         Retry.HOURLY,
         invites=True,

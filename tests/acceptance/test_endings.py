@@ -14,15 +14,18 @@ from shared.messages.status import Reason, SessionStatus
 from tests.acceptance.conftest import WhatsApp
 from tests.support.waiting import wait_until
 
-SALON, PHONE, OTHER_PHONE = SessionId("company_1001"), "79990000001", "79990000002"
+SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
+PHONE, OTHER_PHONE = "79990000001", "79990000002"
 QUICK = {"RECONNECT_FIRST_S": "0.05", "RECONNECT_SLOW_S": "60"}
 
 pytestmark = pytest.mark.timeout(120)
 
 
-async def told(whatsapp: WhatsApp, reason: Reason, after: int = 0) -> StatusChanged:
+async def told(
+    whatsapp: WhatsApp, reason: Reason, after: int = 0, salon: SessionId = SALON
+) -> StatusChanged:
     return await whatsapp.bus.event(
-        StatusChanged, SALON, after=after, where=lambda it: it.reason == reason
+        StatusChanged, salon, after=after, where=lambda it: it.reason == reason
     )
 
 
@@ -171,14 +174,40 @@ async def test_a_login_that_is_refused_again_and_again_ends_the_link_and_is_trie
     assert (await whatsapp.phones.stats()).refused == 4
 
 
+async def test_a_refusal_of_which_the_library_says_nothing_is_known_and_ends_nobody_else(
+    idle_whatsapp: WhatsApp,
+) -> None:
+    """At 413 and 414 it would end the process."""
+    whatsapp = idle_whatsapp
+    whatsapp.start(**QUICK)
+    await linked(whatsapp)
+    await whatsapp.link_by_qr(OTHER_SALON, OTHER_PHONE)
+    logins = (await whatsapp.phones.stats()).logins
+
+    async def refuse(salon: SessionId, phone: str, code: int) -> None:
+        seen = len(whatsapp.bus.events)
+        await whatsapp.phones.add_fault(FaultKind.REFUSED, number=phone, reason=code, times=1)
+        await whatsapp.phones.drop(phone)
+        refused = await told(whatsapp, Reason.REFUSED, seen, salon)
+        assert refused.status is SessionStatus.RECONNECTING
+        await whatsapp.bus.event(Connected, salon, after=seen)
+
+    for code in (415, 413):
+        await refuse(SALON, PHONE, code)
+    for code in (418, 414):
+        await refuse(OTHER_SALON, OTHER_PHONE, code)
+
+    assert (await whatsapp.phones.stats()).logins == logins + 4
+    assert whatsapp.process.terminate() == 0
+
+
 async def test_credentials_that_the_library_would_stumble_over_end_only_their_own_session(
     idle_whatsapp: WhatsApp,
 ) -> None:
     whatsapp = idle_whatsapp
     whatsapp.start()
-    other = SessionId("company_1002")
     await linked(whatsapp)
-    await whatsapp.link_by_qr(other, OTHER_PHONE)
+    await whatsapp.link_by_qr(OTHER_SALON, OTHER_PHONE)
     with psycopg.connect(whatsapp.environment["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(
             "UPDATE whatsmeow_device SET lid = '1:none@lid' WHERE jid LIKE %s", [f"{PHONE}%"]
@@ -189,7 +218,7 @@ async def test_credentials_that_the_library_would_stumble_over_end_only_their_ow
 
     ended = await told(whatsapp, Reason.CREDENTIALS_BROKEN, after=seen)
     assert ended.status is SessionStatus.LOGGED_OUT
-    await whatsapp.bus.event(Connected, other, after=seen)
+    await whatsapp.bus.event(Connected, OTHER_SALON, after=seen)
     await whatsapp.link_by_qr(SALON, PHONE)
 
 

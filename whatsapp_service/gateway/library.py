@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from whatsapp_service.gateway.executor import use_daemon_threads
 from whatsapp_service.gateway.library_log import quieten_library
+from whatsapp_service.gateway.login_refusals import LogOfClients
 
 WHATSAPP_URL: Final = b"wss://web.whatsapp.com/ws/chat"
 ROOT_PUBLIC_KEY: Final = bytes.fromhex(
@@ -42,6 +43,7 @@ class Library:
     jid: Any
     device_props: Any
     proxy_settings: Any
+    log_of_clients: LogOfClients
 
 
 def require_genuine_library() -> None:
@@ -85,6 +87,7 @@ def load_library() -> Library:
             "neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2"
         ).DeviceProps,
         proxy_settings=client.ProxySettings,
+        log_of_clients=LogOfClients(client),
     )
 
 

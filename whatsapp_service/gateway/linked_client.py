@@ -14,7 +14,13 @@ import structlog
 from shared.company_id import SessionId
 from whatsapp_service.gateway.client_maps import ClientMaps
 from whatsapp_service.gateway.device_jid import DeviceJid
-from whatsapp_service.gateway.events import CONVERSIONS, Answered, GatewayEvent, OpenFailed
+from whatsapp_service.gateway.events import (
+    CONVERSIONS,
+    Answered,
+    GatewayEvent,
+    OpenFailed,
+    Refused,
+)
 from whatsapp_service.gateway.library import Library
 from whatsapp_service.gateway.proxy_faults import fault_in
 from whatsapp_service.gateway.store_schema import is_unreadable
@@ -139,7 +145,9 @@ class LinkedClient:
         async with self._gateway.maps.changing():
             # Without settings Go would take a proxy from the environment.
             settings = library.proxy_settings(self.route.for_library if self.route else "")
-            task: asyncio.Task[None] = await self._client.connect(settings)
+            task: asyncio.Task[None] = await library.log_of_clients.connect(
+                lambda: self._client.connect(settings), self._cross(self._on_refusal)
+            )
             task.add_done_callback(self._ended)
             self._client.connect_task = task
             with contextlib.suppress(TimeoutError):
@@ -224,6 +232,21 @@ class LinkedClient:
             async with self._gateway.maps.changing():
                 task.cancel()
                 await asyncio.wait({task}, timeout=STOP_S)
+
+    def _cross(self, call: Callable[[int], None]) -> Callable[[int], None]:
+        """From a thread of Go's into our loop."""
+        loop = asyncio.get_running_loop()
+
+        def cross(value: int) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(call, value)
+
+        return cross
+
+    def _on_refusal(self, code: int) -> None:
+        self._registered.set()
+        if not self._closing:
+            self._deliver(Refused(code))
 
     def _watch_registration(self, execute: Report) -> Report:
         """Cross from Go's thread here, too: what the client says of itself has no handler."""

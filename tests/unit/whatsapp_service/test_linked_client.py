@@ -15,6 +15,7 @@ from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.events import CONVERSIONS, Answered, Heard
 from whatsapp_service.gateway.library import Library
 from whatsapp_service.gateway.linked_client import Gateway, LineReport, LinkedClient
+from whatsapp_service.gateway.login_refusals import LogOfClients
 
 NEVER_S = 30.0
 SOON_S = 0.05
@@ -99,6 +100,7 @@ def gateway(library: ScriptedLibraryClient) -> Gateway:
         device_props=SimpleNamespace,
         proxy_settings=str,
         list_devices=str,
+        log_of_clients=LogOfClients(SimpleNamespace(log_whatsmeow=print)),
     )
     return Gateway(parts, "postgres://store", "AI Admin")
 
