@@ -10,6 +10,7 @@ from prometheus_client import Counter
 from shared.errors import ErrorCode
 from shared.messages.commands import Freeze
 from shared.messages.status import Reason
+from whatsapp_service.sessions.in_hand import settle
 from whatsapp_service.sessions.state import Frozen, Happening, Thawed
 from whatsapp_service.store.directory import StoreUnavailableError
 
@@ -91,5 +92,4 @@ class FreezeDesk:
         session = self._session
         _freezes.labels(command=command.type, outcome=code or "done").inc()
         session.voice.result(session.state, command.command_id, code)
-        if not done.done():
-            done.set_result(None)
+        settle(done)

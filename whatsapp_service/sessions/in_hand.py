@@ -10,6 +10,12 @@ from shared.messages.commands import Command
 ANSWER_GRACE_S: Final = 5.0
 
 
+def settle(done: asyncio.Future[None]) -> None:
+    """The command has had its effect, or was answered; whoever waited may have gone."""
+    if not done.done():
+        done.set_result(None)
+
+
 class InHand:
     def __init__(self) -> None:
         self._under_way: set[asyncio.Future[None]] = set()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from prometheus_client import Counter
 
-from shared.clock import now_ms
 from shared.errors import ErrorCode
 from shared.failures import code_of
 from shared.messages.status import Reason, SessionStatus
@@ -24,8 +23,9 @@ from whatsapp_service.gateway.linker_protocol import (
     QrText,
     Start,
 )
-from whatsapp_service.sessions.code_desk import REFUSALS, CodeDesk
+from whatsapp_service.sessions.code_requests import CodeRequests
 from whatsapp_service.sessions.discarding import discard
+from whatsapp_service.sessions.in_hand import settle
 from whatsapp_service.sessions.link_attempt import (
     AttemptNews,
     AttemptOver,
@@ -37,8 +37,6 @@ from whatsapp_service.sessions.link_attempt import (
 from whatsapp_service.sessions.linker_pool import QueueFullError
 from whatsapp_service.sessions.state import (
     LINKED,
-    CodeOver,
-    CodeShown,
     LinkAsked,
     LinkerGranted,
     LinkFailed,
@@ -47,7 +45,7 @@ from whatsapp_service.sessions.state import (
     PhoneAccepted,
     QrShown,
 )
-from whatsapp_service.sessions.voice import SHOWN_CODE_S, SHOWN_QR_S
+from whatsapp_service.sessions.voice import SHOWN_QR_S
 from whatsapp_service.store.directory import StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -56,13 +54,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _outcomes = Counter("link_attempts_total", "Link attempts by how they ended", ["outcome"])
-_codes = Counter("pairing_codes_total", "Pairing code requests by answer", ["outcome"])
-
-ANSWER_RESERVE_S: Final = 1.0
-"""A command is answered this long before it expires, so that the answer is in time."""
-
-NEW_CODE_S: Final = 20.0
-"""For a code that takes the place of one whose connection was lost."""
 
 DEVICE_BEFORE_BACK_S: Final = 60.0
 """After a link attempt that came to nothing, a device that was there before and was to come back by
@@ -74,7 +65,7 @@ class LinkDesk:
         self._session = session
         self._attempt: LinkAttempt | None = None
         self._task: asyncio.Task[None] | None = None
-        self._codes = CodeDesk()
+        self._codes = CodeRequests(session)
         self._qr: str | None = None
         self._qr_until = 0.0
         self._device_before: DeviceJid | None = None
@@ -91,27 +82,17 @@ class LinkDesk:
             self._ensure_attempt()
             self._show_qr()
         session.voice.result(session.state, command.command_id, code)
-        _settle(done)
+        settle(done)
 
     async def want_code(self, command: RequestPairingCode, done: asyncio.Future[None]) -> None:
-        phone = PhoneNumber(command.phone_number)
-        live, pending = self._codes.live_for(phone), self._codes.pending
+        session, phone = self._session, PhoneNumber(command.phone_number)
         if command.is_expired():
-            self._session.voice.result(
-                self._session.state, command.command_id, ErrorCode.COMMAND_EXPIRED
-            )
-            _settle(done)
+            session.voice.result(session.state, command.command_id, ErrorCode.COMMAND_EXPIRED)
+            settle(done)
         elif (refusal := self._refusal()) is not None:
-            self._answer(command, done, refusal)
-        elif live is not None:
-            self._session.voice.code(self._session.state, live, command.command_id)
-            self._answer(command, done, None)
-        elif pending is not None and pending.phone == phone:
-            pending.waiting.append((command, done))
-        elif pending is not None:
-            self._answer(command, done, ErrorCode.REQUEST_IN_PROGRESS)
-        else:
-            self._ask(phone, command, done)
+            self._codes.answer(command, done, refusal)
+        elif not self._codes.join(phone, command, done):
+            self._codes.ask(self._ensure_attempt(), phone, command, done)
 
     async def abandon(self, reason: Reason) -> None:
         """End the attempt and its processes, whatever it is doing.
@@ -141,8 +122,7 @@ class LinkDesk:
         """End the attempt without a word: the session and who waits are somebody else's now."""
         task, self._task = self._task, None
         attempt, self._attempt = self._attempt, None
-        self._codes.take_pending()
-        self._codes.clear()
+        self._codes.drop()
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -175,21 +155,6 @@ class LinkDesk:
             self._session.voice.status(state)
             return ErrorCode.ALREADY_CONNECTED
         return None
-
-    def _ask(
-        self, phone: PhoneNumber, command: RequestPairingCode, done: asyncio.Future[None]
-    ) -> None:
-        self._codes.clear()
-        pending = self._codes.await_code(phone, self._ensure_attempt().ask_code(phone))
-        pending.waiting.append((command, done))
-        self._be_patient((command.expires_at - now_ms()) / 1000 - ANSWER_RESERVE_S)
-
-    def _be_patient(self, patience_s: float) -> None:
-        self._session.timers.set(
-            "code patience",
-            max(0.1, patience_s),
-            lambda: self._session.post(self._on_code_overdue),
-        )
 
     def _ensure_attempt(self) -> LinkAttempt:
         if self._attempt is not None and self._task is not None:
@@ -247,28 +212,19 @@ class LinkDesk:
             case QrText():
                 self._on_qr(news)
             case CodeGiven():
-                self._on_code(news)
+                self._codes.on_given(news)
             case CodeFailed():
-                self._fail_code(REFUSALS[news.refused])
+                self._codes.on_failed(news)
             case Paired():
                 await self._on_paired(DeviceJid.parse(news.jid))
             case AttemptOver(reason):
                 await self._on_over(reason)
 
     def _on_restarted(self) -> None:
-        """Whoever waits for a code goes on waiting: it comes from the fresh connection.
-
-        A code that was shown is void now, and another one for its number is made unasked.
-        """
-        live = self._codes.live
-        self._codes.clear()
         self._qr = None
-        self._session.timers.cancel("qr again", "code over")
+        self._session.timers.cancel("qr again")
         self._session.apply(LinkRestarted())
-        if live is not None and self._codes.pending is None and self._attempt is not None:
-            phone = PhoneNumber(live.phone_number)
-            self._codes.await_code(phone, self._attempt.ask_code(phone))
-            self._be_patient(NEW_CODE_S)
+        self._codes.restart(self._attempt)
 
     def _on_qr(self, news: QrText) -> None:
         self._qr, self._qr_until = news.text, time.monotonic() + news.lifetime_s
@@ -289,47 +245,6 @@ class LinkDesk:
 
     async def _show_qr_again(self) -> None:
         self._show_qr()
-
-    def _on_code(self, news: CodeGiven) -> None:
-        given = self._codes.given(news.code)
-        if given is None:
-            return
-        live, pending = given
-        session = self._session
-        session.apply(CodeShown())
-        if not pending.waiting:
-            session.voice.code(session.state, live, None)
-        for command, done in pending.waiting:
-            session.voice.code(session.state, live, command.command_id)
-            self._answer(command, done, None)
-        session.timers.cancel("code patience")
-        session.timers.set("code over", SHOWN_CODE_S, lambda: session.post(self._on_code_over))
-
-    async def _on_code_over(self) -> None:
-        self._codes.clear()
-        self._session.apply(CodeOver())
-
-    async def _on_code_overdue(self) -> None:
-        if self._attempt is not None and self._codes.pending is not None:
-            self._attempt.forget_code(self._codes.pending.request)
-        self._fail_code(ErrorCode.PAIRING_CODE_FAILED)
-
-    def _fail_code(self, code: ErrorCode) -> None:
-        self._session.timers.cancel("code patience")
-        pending = self._codes.take_pending()
-        for command, done in pending.waiting if pending else []:
-            self._answer(command, done, code)
-
-    def _answer(
-        self, command: RequestPairingCode, done: asyncio.Future[None], code: ErrorCode | None
-    ) -> None:
-        session = self._session
-        _codes.labels(outcome=code or "given").inc()
-        if code is not None:
-            _log.info("pairing_code_refused", code=code)
-            session.voice.code_refused(session.state, command.command_id, code)
-        session.voice.result(session.state, command.command_id, code)
-        _settle(done)
 
     async def _on_paired(self, device: DeviceJid) -> None:
         """The store row first: whatever dies after it, the device is opened, not lost."""
@@ -360,12 +275,6 @@ class LinkDesk:
 
     def _forget(self, code: ErrorCode) -> None:
         """No QR, no code, nobody waiting, no timer of linking."""
-        self._fail_code(code)
-        self._codes.clear()
+        self._codes.forget(code)
         self._qr = None
-        self._session.timers.cancel("qr again", "code over", "code patience")
-
-
-def _settle(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
+        self._session.timers.cancel("qr again")

@@ -10,6 +10,7 @@ from prometheus_client import Counter
 from shared.errors import ErrorCode
 from shared.messages.status import Reason, SessionStatus
 from whatsapp_service.gateway.linked_client import LogOutFailedError
+from whatsapp_service.sessions.in_hand import settle
 from whatsapp_service.sessions.state import Ended
 from whatsapp_service.store.directory import StoreUnavailableError
 
@@ -115,5 +116,4 @@ class UnlinkDesk:
         session = self._session
         _unlinks.labels(outcome=code or "done").inc()
         session.voice.result(session.state, command.command_id, code)
-        if not done.done():
-            done.set_result(None)
+        settle(done)
