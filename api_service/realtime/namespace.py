@@ -198,6 +198,8 @@ class OnboardingNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # soc
                 await self._tell(connection.sid, told_as(failure))
                 if failure.code is ErrorCode.SALON_FROZEN:
                     await self._greet(connection)
+                elif failure.code is ErrorCode.REGISTRATION_NOT_FOUND:
+                    await self._tell(connection.sid, payloads.uninstalled())
         except (BusError, OSError) as error:
             _log.warning("request_without_redis", error=type(error).__name__)
             await self._tell(connection.sid, told_as(AppError(ErrorCode.SERVICE_UNAVAILABLE)))

@@ -24,7 +24,7 @@ from shared.messages.events import (
     Qr,
     StatusChanged,
 )
-from shared.messages.status import SessionStatus
+from shared.messages.status import Reason, SessionStatus
 from shared.texts import CONNECTED_MESSAGE, activation_text, error_text, status_text
 
 Payload = dict[str, Any]
@@ -123,6 +123,11 @@ def status(
         queuePosition=queue_position,
         retryAt=retry_at,
     )
+
+
+def uninstalled() -> Told:
+    """For a page whose salon has left, whatever its session says last: a thawed one, `idle`."""
+    return status(SessionStatus.LOGGED_OUT, Reason.UNINSTALLED)
 
 
 def qr_update(text: str, expires_at: int) -> Told:

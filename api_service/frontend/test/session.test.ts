@@ -172,3 +172,13 @@ test("whatever happens in whatever order, the page stays sane", () => {
     assert.equal(nextWakeAt(page.state), null);
   }
 });
+
+test("a salon that has left while it was frozen: its page shows the way back, not the form", () => {
+  const page = Driver.online("frozen").say("status", { status: "idle" });
+  assert.equal(page.count("ask-qr"), 1);
+  page
+    .say("error", { code: "REGISTRATION_NOT_FOUND", message: "Нет", nextStep: "Подключить" })
+    .say("status", { status: "logged_out", reason: "uninstalled", message: "Отключён" });
+  assert.equal(screenOf(page.state).kind, "stopped");
+  assert.equal(page.state.problems.qr, null);
+});

@@ -40,6 +40,26 @@ async def test_its_owner_is_offered_the_linking_and_not_the_way_back(
     assert (back["status"], back.get("reason")) == ("idle", None)
 
 
+@pytest.mark.usefixtures("salons")
+async def test_who_asks_for_a_salon_that_has_left_is_shown_the_way_back(
+    api: RunningApi, whatsapp: WhatsAppSide
+) -> None:
+    """The session of one that was frozen, too, says only that nothing is linked."""
+    await whatsapp.status(SESSION, SessionStatus.IDLE)
+    async with open_page(api.url, token_for(SALON)) as page:
+        await page.next("status")
+        await page.ask("request-qr")
+        refused = await page.next("error")
+        shown = await page.next("status", 2)
+        await page.ask("request-pairing-code", {"phoneNumber": "79990000001"})
+        again = await page.next("status", 3)
+
+    assert refused["code"] == "REGISTRATION_NOT_FOUND"
+    for told in (shown, again):
+        assert (told["status"], told["reason"]) == ("logged_out", "uninstalled")
+    assert whatsapp.commands == []
+
+
 async def test_the_uninstall_is_told_late(
     api: RunningApi, whatsapp: WhatsAppSide, salons: SalonRows
 ) -> None:
