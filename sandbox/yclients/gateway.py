@@ -53,6 +53,9 @@ class Gateway:
         if quirk is None:
             return self._answers.answer(operation, fields)
         entry.quirk = quirk.kind
+        if quirk.kind is QuirkKind.HELD:
+            await self._quirks.cleared()
+            return self._answers.answer(operation, fields)
         right: Response | None = None
         if quirk.applied or quirk.kind is QuirkKind.LATENCY:
             right = self._answers.answer(operation, fields)

@@ -1,13 +1,18 @@
 """What the real service was seen or documented to do wrong, switched on by whoever tests."""
 
+import asyncio
+import contextlib
 import itertools
 from enum import StrEnum
+from typing import Final
 
 from pydantic import BaseModel, Field
 
 from sandbox.yclients.operations import Operation
 
 __all__ = ["Operation", "Quirk", "QuirkKind", "Quirks"]
+
+HELD_S: Final = 120.0
 
 
 class QuirkKind(StrEnum):
@@ -41,6 +46,8 @@ class QuirkKind(StrEnum):
     """The connection is reset after the request was read."""
     LATENCY = "latency"
     """The right answer, `latency_ms` late."""
+    HELD = "held"
+    """Carried out when quirks are switched off, or after `HELD_S`: the caller may have gone."""
 
 
 class Quirk(BaseModel):
@@ -66,6 +73,7 @@ class Quirks:
     def __init__(self) -> None:
         self._ids = itertools.count(1)
         self._on: dict[int, Quirk] = {}
+        self._cleared = asyncio.Event()
 
     def add(self, quirk: Quirk) -> Quirk:
         added = quirk.model_copy(update={"id": next(self._ids), "struck": 0})
@@ -77,6 +85,14 @@ class Quirks:
 
     def clear(self) -> None:
         self._on.clear()
+        self._cleared.set()
+        self._cleared = asyncio.Event()
+
+    async def cleared(self) -> None:
+        """All of them are switched off; in `HELD_S` at the latest."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HELD_S):
+                await self._cleared.wait()
 
     def all(self) -> list[Quirk]:
         return list(self._on.values())

@@ -29,6 +29,7 @@ KINDS: Final = {
     QuirkKind.HANG: "Нет ответа две минуты",
     QuirkKind.RESET: "Обрыв соединения после запроса",
     QuirkKind.LATENCY: "Верный ответ с задержкой",
+    QuirkKind.HELD: "Выполняется, когда сбои выключат",
 }
 
 OPERATIONS: Final = {
