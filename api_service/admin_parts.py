@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
+from api_service.core.admin.aside_desk import AsideDesk
 from api_service.core.admin.audit import Audit
 from api_service.core.admin.disconnecting import Disconnecting
 from api_service.core.admin.invitations import Invitations
@@ -16,12 +17,14 @@ from api_service.core.breaker import Breaker
 from api_service.core.limits import Limits
 from api_service.core.session_report import SessionReport
 from api_service.core.tokens import Tokens
+from api_service.store.kept_notifications import KeptNotifications
 from api_service.web.admin.audit import AdminAudit
 from api_service.web.admin.breakers import AdminBreakers
 from api_service.web.admin.guard import Guard
 from api_service.web.admin.invitations import AdminInvitations
 from api_service.web.admin.payments import AdminPayments
 from api_service.web.admin.salons import AdminSalons
+from api_service.web.admin.set_aside import AdminSetAside
 from api_service.web.admin.webhooks import AdminWebhooks
 from api_service.yclients.client import Yclients
 from shared.db import Pool
@@ -29,7 +32,10 @@ from shared.db import Pool
 
 @dataclass(frozen=True, slots=True)
 class AdminNeeds:
-    """``breakers``: by their names on the wire; ``wake`` the queue of notifications."""
+    """``breakers``: by their names on the wire; ``wake`` the queue of notifications.
+
+    ``kept``: notifications that only Redis has.
+    """
 
     database: Pool
     limits: Limits
@@ -39,6 +45,7 @@ class AdminNeeds:
     tokens: Tokens
     public_url: str
     wake: Callable[[], None]
+    kept: KeptNotifications
 
 
 class AdminParts:
@@ -53,6 +60,7 @@ class AdminParts:
             AdminInvitations(guard, invitations),
             AdminPayments(guard, Marketplace(database, yclients, audit)),
             AdminWebhooks(guard, WebhookDesk(database, audit, wake)),
+            AdminSetAside(guard, AsideDesk(needs.kept, audit)),
             AdminBreakers(guard, needs.breakers, audit),
             AdminAudit(guard, audit),
         )

@@ -122,6 +122,7 @@ class _Parts:
                 self.tokens,
                 settings.public_url,
                 self.incoming.queue.wake,
+                self.incoming.kept_webhooks,
             ),
         )
 
@@ -143,7 +144,7 @@ class _Parts:
             linking.thawing,
             strict=settings.require_pending_connection,
         )
-        watch = MarketplaceWatch(self.checks, self.database, self.breakers)
+        watch = MarketplaceWatch(self.checks, self.database, self.breakers, self.incoming.kept)
         routes: list[BaseRoute] = []
         routes += [
             *Redirect(registrar, pages, self.activation.activations.wake).routes,

@@ -66,6 +66,7 @@ class IncomingParts:
         )
         kept = KeptNotifications(redis, keys.WEBHOOKS_KEPT, keys.WEBHOOKS_KEPT_MAX_LENGTH)
         kept_hints = KeptNotifications(redis, keys.HINTS_KEPT, keys.HINTS_KEPT_MAX_LENGTH)
+        self.kept_webhooks, self.kept = kept, (kept, kept_hints)
         self.intake = WebhookIntake(
             database, marks, kept, limits, self.queue.wake, settings.webhook_patience_s
         )
@@ -78,8 +79,8 @@ class IncomingParts:
         self._thaw_watch = ThawWatch(database, marketplace, self.queue.wake)
         self._erasing = Erasing(database)
         self._later = (
-            KeptLater("webhooks", kept, self.intake.store_kept),
-            KeptLater("hints", kept_hints, self.hooks.store_kept),
+            KeptLater("webhooks", kept, self.intake),
+            KeptLater("hints", kept_hints, self.hooks),
         )
 
     @property

@@ -9,7 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from psycopg import AsyncConnection, DataError, Error, ProgrammingError
+from psycopg import (
+    AsyncConnection,
+    Error,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import DeadlockDetected, SerializationFailure
 from psycopg.rows import dict_row
@@ -35,8 +42,6 @@ Connection = AsyncConnection[Row]
 Pool = AsyncConnectionPool[Connection]
 DatabaseError = Error
 """What every call into the database may raise; PoolTimeout is one of its kinds."""
-UnstorableError = DataError
-"""Of these kinds, the one that will not go away: what was to be stored cannot be."""
 
 __all__ = [
     "Connection",
@@ -45,13 +50,13 @@ __all__ = [
     "PoolTimeout",
     "PoolUse",
     "Row",
-    "UnstorableError",
     "abandon",
     "connect_alone",
     "in_transaction",
     "is_postgres_itself",
     "load_queries",
     "make_pool",
+    "may_pass",
     "pool_use",
 ]
 
@@ -153,6 +158,14 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]])
             if not tries_left:
                 raise
     raise AssertionError("unreachable: the last try returns or raises")
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether it says nothing of the statement: Postgres is away, full, read-only, or too busy.
+
+    False for everything that is no error of the database.
+    """
+    return isinstance(error, OperationalError | InterfaceError | InternalError)
 
 
 async def within(timeout_s: float, work: Coroutine[Any, Any, T]) -> T:

@@ -27,6 +27,7 @@ _received = Counter("entity_webhooks_total", "News of salons' records, by fate",
 
 KEEP_S: Final = 0.5
 LONGEST: Final = 64
+NOBODY: Final = SalonId(0)
 
 
 class EntityHooks:
@@ -79,6 +80,15 @@ class EntityHooks:
             await self._mark(hint.salon_id, str(fields["digest"]), hint)
         except AppError as refusal:
             _log.info("kept_entity_webhook_refused", code=refusal.code)
+
+    async def take_probe(self) -> None:
+        """Return when a mark could be made now; none is. Raises what the database raises."""
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(force_rollback=True),
+        ):
+            await hook_of_salon(connection, NOBODY)
+            await add_hint(connection, Hint(NOBODY, "probe", "", "", None))
 
     async def _mark(self, salon_id: SalonId, digest: str, hint: Hint | None) -> str:
         """The address is looked at first: to a stranger every body is the same."""

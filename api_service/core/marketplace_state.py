@@ -5,13 +5,14 @@ not answer in the first is not asked in the second.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from api_service.core.breaker import Breaker
 from api_service.core.health import CHECK_S, Check, Health, HealthChecks
 from api_service.store.breaker_record import BreakerState
+from api_service.store.kept_notifications import KeptNotifications
 from api_service.store.marketplace_figures import (
     ActivationFigures,
     Reconciliation,
@@ -37,6 +38,7 @@ class MarketplaceState:
     redis: Check
     breakers: Mapping[str, BreakerState | None]
     figures: "Figures | None"
+    kept: "KeptFigures | None" = None
 
     @property
     def warnings(self) -> list[str]:
@@ -50,6 +52,7 @@ class MarketplaceState:
                 if state not in {BreakerState.CLOSED, None}
             ),
             *self._of_figures(),
+            *(["notifications were set aside"] if self.kept and self.kept.set_aside else []),
         ]
 
     def _of_figures(self) -> list[str]:
@@ -63,6 +66,7 @@ class MarketplaceState:
                 if figures.activations.late_s > LATE_ACTIVATION_S
                 else []
             ),
+            *(["activations crash"] if figures.activations.crashed else []),
             *(["a webhook waits for long"] if waited_s > OLD_WEBHOOK_S else []),
             *(["webhooks have failed"] if figures.webhooks.failed else []),
         ]
@@ -77,6 +81,14 @@ class Figures:
     reconciliation: Reconciliation
 
 
+@dataclass(frozen=True, slots=True)
+class KeptFigures:
+    """Notifications that only Redis has; ``set_aside``: because Postgres refuses them."""
+
+    waiting: int
+    set_aside: int
+
+
 _SPOKEN: Final = {"qrGeneration": "QR", "yclients": "YClients"}
 
 
@@ -84,18 +96,23 @@ class MarketplaceWatch:
     """``breakers``: by their names on the wire."""
 
     def __init__(
-        self, checks: HealthChecks, database: Pool, breakers: Mapping[str, Breaker]
+        self,
+        checks: HealthChecks,
+        database: Pool,
+        breakers: Mapping[str, Breaker],
+        kept: Sequence[KeptNotifications],
     ) -> None:
         self._checks = checks
         self._database = database
         self._breakers = breakers
+        self._kept = kept
 
     async def look(self) -> MarketplaceState:
         database, redis = await asyncio.gather(self._checks.database(), self._checks.redis())
-        breakers, figures = await asyncio.gather(
-            self._breaker_states(redis), self._figures(database)
+        breakers, figures, kept = await asyncio.gather(
+            self._breaker_states(redis), self._figures(database), self._kept_figures(redis)
         )
-        return MarketplaceState(database, redis, breakers, figures)
+        return MarketplaceState(database, redis, breakers, figures, kept)
 
     async def _breaker_states(self, redis: Check) -> dict[str, BreakerState | None]:
         known: dict[str, BreakerState | None] = dict.fromkeys(self._breakers)
@@ -108,6 +125,18 @@ class MarketplaceWatch:
         except (BusError, OSError, TimeoutError):
             return dict.fromkeys(self._breakers)
         return known
+
+    async def _kept_figures(self, redis: Check) -> KeptFigures | None:
+        if redis.status is Health.ERROR:
+            return None
+        try:
+            async with asyncio.timeout(CHECK_S):
+                return KeptFigures(
+                    sum([await kept.waiting() for kept in self._kept]),
+                    sum([await kept.aside.waiting() for kept in self._kept]),
+                )
+        except (BusError, OSError, TimeoutError):
+            return None
 
     async def _figures(self, database: Check) -> Figures | None:
         if database.status is Health.ERROR:

@@ -42,7 +42,7 @@ LAST_S: Final = 2.0
 """Without Redis: better a late answer than a lost notification."""
 LATER_S: Final = 60.0
 """What is over the limit is done when the minute is over."""
-
+NOBODY: Final = SalonId(0)
 
 T = TypeVar("T")
 
@@ -134,6 +134,19 @@ class WebhookIntake:
             known = await _received_as(connection, received)
         self._note(notification, "duplicate" if known else "stored_later")
         self._on_new()
+
+    async def take_probe(self) -> None:
+        """Return when a notification could be stored now; none is.
+
+        Raises what the database raises.
+        """
+        probe = _row(Notification(NOBODY, "probe", {}), new_id(), datetime.now(UTC), 0)
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(force_rollback=True),
+        ):
+            await installation_at(connection, NOBODY, probe.received_at)
+            await receive_webhook(connection, probe)
 
     async def _store(
         self, notification: Notification, webhook_id: str, received_at: datetime

@@ -11,12 +11,14 @@ from shared.db import Connection
 class ActivationFigures:
     """Salons that are linked and not active yet, by status; and how many a step is due for.
 
-    ``late_s``: how long the first of them has been due; 0 when none is.
+    ``late_s``: how long the first of them has been due; 0 when none is. ``crashed``: whose last
+    attempt was ended by a fault of ours.
     """
 
     by_status: dict[str, int]
     due: int
     late_s: float
+    crashed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +40,6 @@ async def activation_figures(connection: Connection) -> ActivationFigures:
     return ActivationFigures(
         by_status={row["status"]: row["salons"] for row in rows},
         due=sum(row["due"] for row in rows),
+        crashed=sum(row["crashed"] for row in rows),
         late_s=max([0.0, *(row["late_s"] for row in rows if row["late_s"] is not None)]),
     )

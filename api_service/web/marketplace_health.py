@@ -77,6 +77,8 @@ class MarketplaceHealth:
             },
             "featureFlags": self._flags(),
             **_figures(state.figures),
+            "kept": state.kept
+            and {"waiting": state.kept.waiting, "setAside": state.kept.set_aside},
         }
 
     def _pools(self) -> dict[str, Any]:
@@ -117,6 +119,7 @@ def _figures(figures: Figures | None) -> dict[str, Any]:
             "pending": sum(activations.by_status.values()),
             "byStatus": dict(sorted(activations.by_status.items())),
             "due": activations.due,
+            "crashed": activations.crashed,
             "lateSeconds": round(activations.late_s, 1),
         },
         "webhooks": {

@@ -54,11 +54,15 @@ class FeatureFlags(BaseModel):
 
 
 class ActivationsTold(BaseModel):
-    """Salons that are not active yet. ``lateSeconds``: how long the first step has been due."""
+    """Salons that are not active yet. ``lateSeconds``: how long the first step has been due.
+
+    ``crashed``: whose last attempt was ended by a fault of ours.
+    """
 
     pending: int
     byStatus: dict[str, int]  # noqa: N815
     due: int
+    crashed: int
     lateSeconds: float  # noqa: N815
 
 
@@ -70,6 +74,13 @@ class WebhooksTold(BaseModel):
     oldestQueuedSeconds: float | None  # noqa: N815
 
 
+class KeptTold(BaseModel):
+    """Notifications that only Redis has; ``setAside``: because Postgres refuses them."""
+
+    waiting: int
+    setAside: int  # noqa: N815
+
+
 class ReconciliationTold(BaseModel):
     """The last comparison of all salons with YClients."""
 
@@ -79,7 +90,7 @@ class ReconciliationTold(BaseModel):
 
 
 class MarketplaceHealthTold(BaseModel):
-    """None where Postgres could not be asked."""
+    """None where Postgres could not be asked, or Redis for ``kept``."""
 
     status: Literal["ok", "degraded", "error"]
     timestamp: str
@@ -91,5 +102,6 @@ class MarketplaceHealthTold(BaseModel):
     featureFlags: FeatureFlags | None = None  # noqa: N815
     activations: ActivationsTold | None = None
     webhooks: WebhooksTold | None = None
+    kept: KeptTold | None = None
     reconciliation: ReconciliationTold | None = None
     warnings: list[str] = []

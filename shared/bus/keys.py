@@ -80,6 +80,17 @@ HINTS_KEPT: Final = "marketplace:hints:kept"
 
 WEBHOOKS_KEPT_MAX_LENGTH: Final = 20_000
 HINTS_KEPT_MAX_LENGTH: Final = 50_000
+SET_ASIDE_MAX_LENGTH: Final = 1_000
+
+
+def set_aside(kept: str) -> str:
+    """Stream of what was in that one and was refused by Postgres again and again."""
+    return f"{kept}:aside"
+
+
+def refusals(kept: str) -> str:
+    """Hash: how often Postgres has refused which entry of that stream."""
+    return f"{kept}:refusals"
 
 
 def webhook_done(idempotency_key: str) -> str:

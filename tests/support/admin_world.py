@@ -1,7 +1,9 @@
 """One running API for the tests of the admin API, with a token of each role."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -11,11 +13,13 @@ from redis import Redis
 
 from api_service.core.admin.operators import hash_of, new_token
 from api_service.store.admin_tokens import Role
+from shared.bus import keys
 from tests.support.api import RunningApi, api_settings, running_api
 from tests.support.salons import Salons
 from tests.support.scripted_yclients import ScriptedYclients, scripted_yclients
 
 ADMIN = "/marketplace/admin"
+ASIDE = keys.set_aside(keys.WEBHOOKS_KEPT)
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class AdminWorld:
     api: RunningApi
     yclients: ScriptedYclients
     database_url: str
+    redis_url: str
     tokens: Mapping[Role, str]
 
     async def get(self, path: str, role: Role = Role.ADMIN, **query: Any) -> httpx2.Response:
@@ -67,6 +72,19 @@ class AdminWorld:
             state,
         )
 
+    def set_aside(self, salon_id: int, place: str = "*") -> str:
+        """A freeze of a salon that nobody knows, which Postgres has refused; its place."""
+        kept = {
+            "webhook_id": f"aside-{salon_id}",
+            "salon_id": salon_id,
+            "event_type": "freeze",
+            "payload": {},
+            "received_at": datetime.now(UTC).isoformat(),
+        }
+        with Redis.from_url(self.redis_url, decode_responses=True) as redis:
+            fields = {"notification": json.dumps(kept), "reason": "CheckViolation"}
+            return str(redis.xadd(ASIDE, fields, id=place))
+
     def records(self, salon_id: int) -> list[dict[str, Any]]:
         """Of the audit, the oldest first."""
         return self.rows("SELECT * FROM admin_audit WHERE salon_id = %s ORDER BY id", salon_id)
@@ -101,4 +119,4 @@ async def admin_world(module_database_url: str, valkey_url: str) -> AsyncIterato
             admin_requests_per_minute=100_000,
         )
         async with running_api(settings) as api:
-            yield AdminWorld(api, yclients, module_database_url, tokens)
+            yield AdminWorld(api, yclients, module_database_url, valkey_url, tokens)

@@ -35,9 +35,11 @@ async def test_it_tells_pools_breakers_flags_and_what_waits(
     for number, status in enumerate(["activation_failed", "activation_pending", "active"]):
         rows(
             database_url,
-            "INSERT INTO companies (yclients_id, integration_status) VALUES (%s, %s)",
+            "INSERT INTO companies (yclients_id, integration_status, activation_reason)"
+            " VALUES (%s, %s, %s)",
             1000 + number,
             status,
+            "crashed" if status == "activation_pending" else "invalid",
         )
     rows(
         database_url,
@@ -70,13 +72,14 @@ async def test_it_tells_pools_breakers_flags_and_what_waits(
     }
     assert body["activations"]["byStatus"] == {"activation_failed": 1, "activation_pending": 1}
     assert body["activations"]["pending"] == 2
+    assert body["activations"]["crashed"] == 1
     assert body["webhooks"]["queued"] == 1
     assert 400 <= body["webhooks"]["oldestQueuedSeconds"] < 460
     assert body["reconciliation"]["finishedAt"].startswith("2026-03-01T")
     assert body["reconciliation"]["checked"] == 7
     # A busy machine may be told to be slow, too.
     told = [warning for warning in body["warnings"] if not warning.endswith("answers slowly")]
-    assert told == ["a webhook waits for long"]
+    assert told == ["activations crash", "a webhook waits for long"]
 
 
 async def test_a_pool_that_is_used_up_is_seen(settings: ApiSettings, database_url: str) -> None:

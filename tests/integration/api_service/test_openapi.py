@@ -90,6 +90,8 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "get_marketplace_admin_webhooks": (f"{ADMIN}/webhooks", {}),
     "post_marketplace_admin_webhooks_webhook_id_replay": (f"{ADMIN}/webhooks/openapi/replay", {}),
+    "get_marketplace_admin_set_aside": (f"{ADMIN}/set-aside", {}),
+    "post_marketplace_admin_set_aside_id_replay": (f"{ADMIN}/set-aside/1-1/replay", {}),
     "post_webhook_yclients": (
         "/webhook/yclients",
         {"json": {"event": "freeze", "salon_id": SALON + 9, "partner_token": PARTNER_TOKEN}},
@@ -147,6 +149,7 @@ async def test_every_operation_answers_as_it_is_documented(
     admin_world.salon(SALON, "active", title="Ромашка", webhook_secret=sealed)
     admin_world.salon(SALON + 2, "active")
     admin_world.webhook("openapi", SALON + 3, "failed")
+    admin_world.set_aside(SALON + 4, "1-1")
     admin_world.salon(SALON + 1, "activation_failed", whatsapp_connected=True)
     document = Documented(_application(admin_world))
     assert set(REQUESTS) == {operation.id for operation in document.operations}
