@@ -8,7 +8,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import structlog
@@ -82,6 +82,13 @@ class _End:
     at_least_s: float = 0.0
 
 
+@dataclass(slots=True)
+class _Doubt:
+    """Whether a call with the claim's secrets may still reach YClients."""
+
+    there: bool
+
+
 _KEY_LOST: Final = _End(IntegrationStatus.ACTIVATION_FAILED, "key_lost", may_be_sent=False)
 """ENCRYPTION_KEYS has lost the key that sealed the secrets: the next attempt makes new ones."""
 
@@ -112,8 +119,14 @@ class Activation:
 
     async def carry_out(self, claim: Claim, may_leave: MayLeave) -> Settlement:
         """The settlement, which has been written."""
-        end = await self._end_of(claim, may_leave)
-        return await self._settle(claim, end)
+        doubt = _Doubt(claim.in_doubt)
+        end = await self._end_of(claim, may_leave, doubt)
+        return await self._settle(claim, end, in_doubt=doubt.there)
+
+    async def put_off(self, claim: Claim, reason: str) -> Settlement:
+        """A fault of ours has ended the attempt, nobody knows where: it may have been sent."""
+        end = _End(IntegrationStatus.ACTIVATION_PENDING, reason, may_be_sent=True)
+        return await self._settle(claim, end, in_doubt=True, interrupted=claim.interrupted)
 
     async def leave_to_operator(self, claim: Claim) -> Settlement:
         """Nothing is sent; the secrets that an operator has to send are kept."""
@@ -136,11 +149,12 @@ class Activation:
                 IntegrationStatus.PENDING_CALLBACK, "left_to_operator", may_be_sent=True,
                 retry_after_s=AFTER_HANDOVER_S,
             )  # fmt: skip
-        return await self._settle(claim, end)
+        return await self._settle(claim, end, in_doubt=claim.in_doubt)
 
-    async def _end_of(self, claim: Claim, may_leave: MayLeave) -> _End:
+    async def _end_of(self, claim: Claim, may_leave: MayLeave, doubt: "_Doubt") -> _End:
         api_key, webhook_secret = self._opened(claim.api_key), self._opened(claim.webhook_secret)
         if api_key is None or webhook_secret is None:
+            doubt.there = False
             return _KEY_LOST
         hooks = self._hooks(claim, webhook_secret)
         may_be_sent = claim.sent
@@ -159,7 +173,7 @@ class Activation:
             except RefusedError as error:
                 return await self._refused(claim, error)
             except AmbiguousError as error:
-                may_be_sent = True
+                may_be_sent = doubt.there = True
                 end = await self._status_end(claim, error)
             else:
                 return await self._confirmed(claim)
@@ -224,8 +238,10 @@ class Activation:
         """None as long as we have no public address, on a developer's machine say."""
         return [hook_url(self._public_url, claim.salon_id, secret)] if self._public_url else []
 
-    async def _settle(self, claim: Claim, end: _End) -> Settlement:
-        settlement = _settlement(claim, end)
+    async def _settle(
+        self, claim: Claim, end: _End, *, in_doubt: bool = False, interrupted: int = 0
+    ) -> Settlement:
+        settlement = replace(_settlement(claim, end), in_doubt=in_doubt, interrupted=interrupted)
         if not await self._ledger.settle(claim, settlement):
             raise ClaimLostError
         return settlement

@@ -14,6 +14,7 @@ from api_service.core.activation import Activation
 from api_service.core.claims import ClaimLostError, Hold, while_held
 from api_service.store.activations import (
     CLAIM_S,
+    Claim,
     FreshSecrets,
     IntegrationStatus,
     Settlement,
@@ -21,10 +22,10 @@ from api_service.store.activations import (
 )
 from api_service.store.ledgers import Ledger
 from shared.company_id import SalonId
-from shared.db import DatabaseError, Pool
+from shared.db import DatabaseError, Pool, may_pass
 from shared.errors import AppError
 from shared.lifecycle import raise_if_cancelled
-from shared.observability import capture
+from shared.observability import capture, warn
 
 _log = structlog.get_logger(__name__)
 _settled = Counter(
@@ -41,6 +42,9 @@ ATTEMPT_S: Final = 240.0
 than that is given up, and cleared up by the next attempt."""
 
 RENEW_EVERY_S: Final = CLAIM_S / 3
+INTERRUPTIONS: Final = 2
+"""So many attempts in a row may end without a word, and the next is made at once: processes are
+killed, and Postgres goes away. After more of them it is the attempt that ends its process."""
 
 Announce = Callable[[SalonId, IntegrationStatus], Awaitable[None]]
 
@@ -130,7 +134,7 @@ class Activations:
             self.attempt(salon_id)
 
     async def _attempt(self, salon_id: SalonId) -> Settlement | None:
-        """The border of an attempt: its trouble is logged, and its claim ends by itself."""
+        """The border of an attempt. What ends it without a word is counted by the next claim."""
         ledger = self._rollout.ledger_of(salon_id)
         try:
             async with self._slots, asyncio.timeout(ATTEMPT_S):
@@ -152,19 +156,35 @@ class Activations:
         claim = await ledger.claim(salon_id, self._fresh())
         if claim is None:
             return None
-        await self._announce(salon_id, IntegrationStatus.ACTIVATING)
-        raise_if_cancelled()
+        settlement = await self._settled(claim, ledger, hold)
+        _note(salon_id, ledger, settlement)
+        await self._announce(salon_id, settlement.status)
+        return settlement
+
+    async def _settled(self, claim: Claim, ledger: Ledger, hold: Hold) -> Settlement:
+        """A fault of ours is a failure like others: it is counted, told, and tried again later."""
         activation = self._of_ledger(ledger)
+        if _never_ends(claim):
+            _note_interrupted(claim)
+            return await activation.put_off(claim, "interrupted")
+        await self._announce(claim.salon_id, IntegrationStatus.ACTIVATING)
+        raise_if_cancelled()
         work = (
             activation.leave_to_operator(claim)
             if self._skip_callback
             else activation.carry_out(claim, hold.lasts)
         )
         renew = hold.renewing(lambda: ledger.renew(claim))
-        settlement = await while_held(renew, RENEW_EVERY_S, work)
-        _note(salon_id, ledger, settlement)
-        await self._announce(salon_id, settlement.status)
-        return settlement
+        try:
+            return await while_held(renew, RENEW_EVERY_S, work)
+        except ClaimLostError:
+            raise
+        except Exception as error:
+            if may_pass(error):
+                raise
+            _log.exception("activation_crashed", salon_id=claim.salon_id)
+            capture(error, operation="activation", salon_id=str(claim.salon_id))
+            return await activation.put_off(claim, "crashed")
 
     async def _stop(self) -> None:
         """What is cut off here is taken over when its claim ends."""
@@ -172,6 +192,21 @@ class Activations:
         for task in attempts:
             task.cancel()
         await asyncio.gather(*attempts, return_exceptions=True)
+
+
+def _never_ends(claim: Claim) -> bool:
+    """The attempts before this one have ended without a word, and the last did just now."""
+    was_left = claim.status_before is IntegrationStatus.ACTIVATING
+    return was_left and claim.interrupted > INTERRUPTIONS
+
+
+def _note_interrupted(claim: Claim) -> None:
+    _log.error("activation_never_ends", salon_id=claim.salon_id, interrupted=claim.interrupted)
+    warn(
+        "activation is interrupted again and again",
+        operation="activation",
+        salon_id=str(claim.salon_id),
+    )
 
 
 def _note(salon_id: SalonId, ledger: Ledger, settlement: Settlement) -> None:

@@ -1,4 +1,4 @@
-"""Lets go of what must not be kept: data of salons that have left, and old notifications."""
+"""Lets go of what must not be kept: data of salons that have left, old notifications, old keys."""
 
 import asyncio
 import random
@@ -8,6 +8,7 @@ import structlog
 from prometheus_client import Counter
 
 from api_service.core import collector
+from api_service.store.activations import forget_doubts
 from api_service.store.entity_hints import trim_hints, trim_notifications
 from api_service.store.lifecycle import Erasure, erase_next
 from api_service.store.marketplace_events import add_marketplace_event
@@ -46,6 +47,7 @@ class Erasing:
             await trim_notifications(connection, collector.DAYS, collector.NUMBER)
             await trim_hints(connection, HINTS_DAYS)
             await forget_old_webhooks(connection, WEBHOOKS_DAYS)
+            await forget_doubts(connection)
 
 
 async def _erase(connection: Connection) -> Erasure | None:

@@ -65,12 +65,24 @@ WHERE yclients_id = %(salon_id)s;
 SELECT pg_try_advisory_xact_lock(%(namespace)s, %(salon_id)s) AS locked;
 
 -- name: claim_activation
--- The row's own state is the second lock, and the only one of the simple path.
+-- The row's own state is the second lock, and the only one of the simple path. While a call is in
+-- doubt, also one of an installation that has passed, what it carries is sent again: whichever call
+-- YClients takes, it has the key that is here.
 UPDATE companies AS salon SET
     integration_status = 'activating',
     activation_claim = %(claim)s,
-    api_key = COALESCE(NULLIF(salon.api_key, ''), %(api_key)s),
-    webhook_secret = COALESCE(salon.webhook_secret, %(webhook_secret)s),
+    api_key = COALESCE(
+        NULLIF(salon.api_key, ''),
+        CASE WHEN salon.doubtful_until > now() THEN salon.doubtful_api_key END,
+        %(api_key)s
+    ),
+    webhook_secret = COALESCE(
+        salon.webhook_secret,
+        CASE WHEN salon.doubtful_until > now() THEN salon.doubtful_webhook_secret END,
+        %(webhook_secret)s
+    ),
+    activation_interrupted = salon.activation_interrupted
+        + (before.integration_status = 'activating')::integer,
     activation_due_at = now() + make_interval(secs => %(claim_s)s),
     updated_at = now()
 FROM companies AS before
@@ -82,14 +94,20 @@ WHERE salon.yclients_id = %(salon_id)s AND before.id = salon.id
     )
 RETURNING salon.id AS company_id, before.integration_status AS status_before,
     salon.activation_failures AS failures, salon.activation_sent_at IS NOT NULL AS sent,
-    salon.api_key, salon.webhook_secret, salon.installation;
+    salon.api_key, salon.webhook_secret, salon.installation,
+    COALESCE(salon.doubtful_until > now(), false) AS in_doubt,
+    salon.activation_interrupted AS interrupted;
 
 -- name: renew_claim
 UPDATE companies SET activation_due_at = now() + make_interval(secs => %(claim_s)s)
 WHERE activation_claim = %(claim)s AND integration_status = 'activating';
 
 -- name: mark_sent
-UPDATE companies SET activation_sent_at = COALESCE(activation_sent_at, now())
+UPDATE companies SET
+    activation_sent_at = COALESCE(activation_sent_at, now()),
+    doubtful_api_key = api_key,
+    doubtful_webhook_secret = webhook_secret,
+    doubtful_until = now() + make_interval(secs => %(doubt_s)s)
 WHERE activation_claim = %(claim)s AND integration_status = 'activating';
 
 -- name: settle_activation
@@ -104,6 +122,14 @@ UPDATE companies SET
     END,
     api_key = CASE WHEN %(may_be_sent)s THEN api_key END,
     webhook_secret = CASE WHEN %(may_be_sent)s THEN webhook_secret END,
+    doubtful_api_key = CASE WHEN %(in_doubt)s THEN doubtful_api_key END,
+    doubtful_webhook_secret = CASE WHEN %(in_doubt)s THEN doubtful_webhook_secret END,
+    doubtful_until = CASE WHEN %(in_doubt)s THEN doubtful_until END,
+    activation_interrupted = %(interrupted)s,
     connected_at = CASE WHEN %(status)s = 'active' THEN now() ELSE connected_at END,
     updated_at = now()
 WHERE activation_claim = %(claim)s AND integration_status = 'activating';
+
+-- name: forget_doubts
+UPDATE companies SET doubtful_api_key = NULL, doubtful_webhook_secret = NULL, doubtful_until = NULL
+WHERE doubtful_until <= now();

@@ -11,6 +11,8 @@ from shared.db import Connection
 
 CLAIM_S: Final = 15.0
 """What a killed process has in hand is taken over after this."""
+DOUBT_S: Final = 3600.0
+"""After this no call is carried out any more, however it was held up on its way."""
 
 
 class IntegrationStatus(StrEnum):
@@ -49,6 +51,9 @@ class Claim:
 
     ``sent``: it was sent to YClients before, and what became of it is not known. ``failures``
     since the last success. The secrets are sealed, except a key of the previous system.
+
+    ``in_doubt``: a call that carries them, of whichever installation, may still reach YClients.
+    ``interrupted``: attempts before this one, in a row, that have ended without a word.
     """
 
     id: UUID
@@ -60,13 +65,17 @@ class Claim:
     api_key: str
     webhook_secret: str
     installation: int
+    in_doubt: bool = False
+    interrupted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """How an attempt ended. ``retry_in_s``: None when there is nothing to be done any more.
 
-    ``may_be_sent``: YClients may have it; only then the key is kept.
+    ``may_be_sent``: YClients may have it; only then the key is kept. ``in_doubt``: a call may reach
+    YClients yet; until it cannot any more, every installation of the salon has the same secrets.
+    ``interrupted``: as in `Claim`, when this attempt has not ended by itself either.
     """
 
     status: IntegrationStatus
@@ -74,6 +83,8 @@ class Settlement:
     retry_in_s: float | None
     failures: int
     may_be_sent: bool
+    in_doubt: bool = False
+    interrupted: int = 0
 
 
 async def read_activation(connection: Connection, salon_id: SalonId) -> ActivationState | None:
@@ -132,3 +143,8 @@ async def note_connected(connection: Connection, salon_id: SalonId, phone: str) 
 
 async def note_logged_out(connection: Connection, salon_id: SalonId) -> None:
     await connection.execute(query("note_logged_out"), {"salon_id": salon_id})
+
+
+async def forget_doubts(connection: Connection) -> int:
+    """What calls carried that can no longer arrive; of how many salons."""
+    return (await connection.execute(query("forget_doubts"))).rowcount

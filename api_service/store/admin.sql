@@ -116,17 +116,25 @@ UPDATE companies SET activation_due_at = now(), updated_at = now()
 WHERE yclients_id = %(salon_id)s;
 
 -- name: sealed_secrets
-SELECT id, yclients_id AS salon_id, api_key, webhook_secret
+SELECT id, yclients_id AS salon_id, api_key, webhook_secret, doubtful_api_key,
+    doubtful_webhook_secret
 FROM companies
-WHERE id > %(after_id)s AND (api_key IS NOT NULL OR webhook_secret IS NOT NULL)
+WHERE id > %(after_id)s
+    AND COALESCE(api_key, webhook_secret, doubtful_api_key, doubtful_webhook_secret) IS NOT NULL
 ORDER BY id
 LIMIT %(count)s;
 
 -- name: replace_sealed_secrets
 -- Only what is still as it was read: an activation may have written a new one meanwhile.
-UPDATE companies SET api_key = %(new_api_key)s, webhook_secret = %(new_webhook_secret)s
+UPDATE companies SET
+    api_key = %(new_api_key)s,
+    webhook_secret = %(new_webhook_secret)s,
+    doubtful_api_key = %(new_doubtful_api_key)s,
+    doubtful_webhook_secret = %(new_doubtful_webhook_secret)s
 WHERE id = %(id)s AND api_key IS NOT DISTINCT FROM %(api_key)s
-    AND webhook_secret IS NOT DISTINCT FROM %(webhook_secret)s;
+    AND webhook_secret IS NOT DISTINCT FROM %(webhook_secret)s
+    AND doubtful_api_key IS NOT DISTINCT FROM %(doubtful_api_key)s
+    AND doubtful_webhook_secret IS NOT DISTINCT FROM %(doubtful_webhook_secret)s;
 
 -- name: salon_of_payment
 SELECT salon_id FROM admin_audit

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from api_service.store.activations import (
     CLAIM_S,
+    DOUBT_S,
     Claim,
     FreshSecrets,
     IntegrationStatus,
@@ -142,7 +143,7 @@ async def _renew(connection: Connection, claim: Claim) -> bool:
 
 
 async def _mark_sent(connection: Connection, claim: Claim) -> bool:
-    return await _changed(connection, "mark_sent", claim=claim.id)
+    return await _changed(connection, "mark_sent", claim=claim.id, doubt_s=DOUBT_S)
 
 
 async def _settle(connection: Connection, claim: Claim, settlement: Settlement) -> bool:
@@ -155,6 +156,8 @@ async def _settle(connection: Connection, claim: Claim, settlement: Settlement) 
         retry_in_s=settlement.retry_in_s,
         failures=settlement.failures,
         may_be_sent=settlement.may_be_sent,
+        in_doubt=settlement.in_doubt,
+        interrupted=settlement.interrupted,
     )
 
 
@@ -164,17 +167,17 @@ async def _changed(connection: Connection, name: str, **values: Any) -> bool:
 
 
 async def _tell_started(connection: Connection, claim: Claim, mode: str) -> None:
-    await _tell(
-        connection,
-        claim,
-        "activation_started",
-        {
-            "activation_mode": mode,
-            "attempt": claim.failures + 1,
-            "status_before": claim.status_before.value,
-            "installation": claim.installation,
-        },
-    )
+    data: dict[str, Any] = {
+        "activation_mode": mode,
+        "attempt": claim.failures + 1,
+        "status_before": claim.status_before.value,
+        "installation": claim.installation,
+    }
+    if claim.in_doubt:
+        data["in_doubt"] = True
+    if claim.interrupted:
+        data["interrupted"] = claim.interrupted
+    await _tell(connection, claim, "activation_started", data)
 
 
 async def _tell_settled(

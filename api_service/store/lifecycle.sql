@@ -14,6 +14,7 @@ UPDATE companies SET
     activation_claim = NULL,
     activation_sent_at = NULL,
     activation_failures = 0,
+    activation_interrupted = 0,
     activation_reason = NULL,
     thaw_check_at = NULL,
     whatsapp_connected = false,
@@ -30,6 +31,7 @@ UPDATE companies SET
     activation_claim = NULL,
     activation_sent_at = NULL,
     activation_failures = 0,
+    activation_interrupted = 0,
     activation_reason = NULL,
     thaw_check_at = now() + make_interval(secs => %(check_in_s)s),
     updated_at = now()

@@ -30,6 +30,7 @@ UPDATE companies SET
     installation = installation + 1,
     activation_due_at = CASE WHEN whatsapp_connected THEN now() END,
     activation_failures = 0,
+    activation_interrupted = 0,
     activation_claim = NULL,
     activation_sent_at = NULL,
     activation_reason = NULL,

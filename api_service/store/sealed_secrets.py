@@ -1,6 +1,6 @@
 """Encrypted columns of salons, to be encrypted anew. The caller owns the transaction."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from api_service.store.queries import query
 from shared.company_id import SalonId
@@ -13,6 +13,8 @@ class SealedSecrets:
     salon_id: SalonId
     api_key: str | None
     webhook_secret: str | None
+    doubtful_api_key: str | None
+    doubtful_webhook_secret: str | None
 
 
 async def sealed_secrets(connection: Connection, after_id: int, count: int) -> list[SealedSecrets]:
@@ -24,17 +26,11 @@ async def sealed_secrets(connection: Connection, after_id: int, count: int) -> l
 
 
 async def replace_sealed_secrets(
-    connection: Connection, old: SealedSecrets, api_key: str | None, webhook_secret: str | None
+    connection: Connection, old: SealedSecrets, new: SealedSecrets
 ) -> bool:
     """False, and nothing is changed, when they are not as they were read."""
     cursor = await connection.execute(
         query("replace_sealed_secrets"),
-        {
-            "id": old.id,
-            "api_key": old.api_key,
-            "webhook_secret": old.webhook_secret,
-            "new_api_key": api_key,
-            "new_webhook_secret": webhook_secret,
-        },
+        {**asdict(old), **{f"new_{name}": value for name, value in asdict(new).items()}},
     )
     return cursor.rowcount > 0

@@ -254,3 +254,32 @@ async def _all_stand_still(marketplace: Marketplace, stops: RowStops) -> None:
         return stops.stopped == stopped and len(struck) == hanging
 
     await wait_until(still, 60, "every salon stands still at its step")
+
+
+DEATHS: Final = 3
+
+
+async def test_an_attempt_that_ends_its_process_each_time_is_put_off(
+    marketplace: Marketplace,
+) -> None:
+    deadly = await marketplace.register(STEP_MACHINE)
+    with row_stops(marketplace.salons.database_url) as stops:
+        stops.on_update("companies", f"{UPDATES['marked as sent']} AND NEW.yclients_id = {deadly}")
+        await marketplace.link(deadly)
+        for _ in range(DEATHS):
+            marketplace.api.start()
+            await wait_until(lambda: stops.stopped, 30, "its attempt is where it dies")
+            marketplace.api.kill()
+            stops.cut_off()
+            marketplace.salons.time_passes()
+        marketplace.api.start()
+        await marketplace.all_have("activation_pending", [deadly])
+        row = marketplace.salons.row(deadly)
+        assert (row["activation_reason"], row["activation_failures"]) == ("interrupted", 1)
+        assert not stops.stopped
+    assert await marketplace.yclients.calls(Operation.ACTIVATE) == []
+
+    marketplace.salons.time_passes()
+
+    await marketplace.all_have("active", [deadly])
+    await marketplace.assert_active_once(deadly)

@@ -38,7 +38,14 @@ class Salons:
 
     def api_key(self, salon_id: int) -> str | None:
         """Opened."""
-        sealed = self.row(salon_id)["api_key"]
+        return self._opened(salon_id, "api_key")
+
+    def webhook_secret(self, salon_id: int) -> str | None:
+        """Opened."""
+        return self._opened(salon_id, "webhook_secret")
+
+    def _opened(self, salon_id: int, column: str) -> str | None:
+        sealed = self.row(salon_id)[column]
         return None if sealed is None else _VAULT.open(sealed)
 
     def history(self, salon_id: int) -> list[str]:

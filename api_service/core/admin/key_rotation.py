@@ -4,8 +4,8 @@ Row by row, each in a step of its own: it may be stopped at any moment and start
 on beside running processes.
 """
 
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from api_service.core.vault import Vault
 from api_service.store.sealed_secrets import (
@@ -17,6 +17,7 @@ from shared.company_id import SalonId
 from shared.db import Connection
 
 BATCH: Final = 200
+_SEALED: Final = ("api_key", "webhook_secret", "doubtful_api_key", "doubtful_webhook_secret")
 
 
 @dataclass
@@ -42,15 +43,16 @@ async def rotate(connection: Connection, vault: Vault) -> Rotation:
 async def _rotate_one(
     connection: Connection, vault: Vault, row: SealedSecrets, rotation: Rotation
 ) -> None:
-    old = (row.api_key, row.webhook_secret)
-    new = tuple(vault.reseal(sealed) if sealed else None for sealed in old)
-    readable = all(there or not was for was, there in zip(old, new, strict=True))
+    old = {name: sealed for name in _SEALED if (sealed := getattr(row, name))}
+    new = {name: vault.reseal(sealed) for name, sealed in old.items()}
+    readable = all(new.values())
     if not readable:
         rotation.unreadable.append(row.salon_id)
-    api_key, webhook_secret = (there or was for was, there in zip(old, new, strict=True))
-    if (api_key, webhook_secret) == old:
+    changes: dict[str, Any] = {name: sealed for name, sealed in new.items() if sealed}
+    resealed = replace(row, **changes)
+    if resealed == row:
         rotation.current += readable
-    elif await replace_sealed_secrets(connection, row, api_key, webhook_secret):
+    elif await replace_sealed_secrets(connection, row, resealed):
         rotation.resealed += 1
     else:
         rotation.changed_meanwhile += 1

@@ -133,10 +133,12 @@ def test_keys_are_rotated_also_when_it_was_stopped_half_way(
         vault = both if number < 2 else old
         rows(
             database,
-            "INSERT INTO companies (yclients_id, api_key, webhook_secret) VALUES (%s, %s, %s)",
+            "INSERT INTO companies (yclients_id, api_key, webhook_secret, doubtful_api_key)"
+            " VALUES (%s, %s, %s, %s)",
             1000 + number,
             vault.seal(f"key {number}"),
             vault.seal(f"hook {number}") if number % 2 else None,
+            vault.seal(f"doubt {number}"),
         )
     rows(database, "INSERT INTO companies (yclients_id) VALUES (1900)")
     monkeypatch.setenv("ENCRYPTION_KEYS", f"{NEW},{OLD}")
@@ -150,6 +152,7 @@ def test_keys_are_rotated_also_when_it_was_stopped_half_way(
     ):
         assert new.open(row["api_key"]) == f"key {number}"
         assert not number % 2 or new.open(row["webhook_secret"]) == f"hook {number}"
+        assert new.open(row["doubtful_api_key"]) == f"doubt {number}"
     assert main(["rotate-keys"]) == 0
     assert capsys.readouterr().out.startswith("resealed 0\ncurrent 5\n")
 

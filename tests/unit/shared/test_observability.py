@@ -6,22 +6,18 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import sentry_sdk
 import structlog
-from sentry_sdk.envelope import Envelope
-from sentry_sdk.transport import Transport
 
 from shared.masking import hide
 from shared.observability import (
     capture,
     configure_logging,
-    configure_sentry,
 )
 from shared.settings import CommonSettings, LogSettings
 from tests.support.processes import ROOT
+from tests.support.sentry import sentry_events
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzYWxvbl9pZCI6MTAwMX0.c2lnbmF0dXJl"
 LEAKS = ["7999", "999 000", "eyJ", "pa55word"]
@@ -116,33 +112,13 @@ def test_what_the_settings_hide_is_hidden_wherever_it_stands(
     assert "pa55word" not in log.getvalue()
 
 
-class KeptEvents(Transport):
-    def __init__(self) -> None:
-        super().__init__()
-        self.events: list[Any] = []
-
-    def capture_envelope(self, envelope: Envelope) -> None:
-        self.events.append(envelope.get_event())
-
-
 def test_an_error_reaches_sentry_with_its_tags_and_without_secrets() -> None:
-    settings = CommonSettings(
-        database_url="postgresql://x/x",
-        redis_url="redis://x",
-        sentry_dsn="https://key@sentry.invalid/1",
-    )
-    configure_sentry(settings, component="api")
-    client = sentry_sdk.get_client()
-    assert client.transport is not None
-    client.transport.kill()
-    kept = KeptEvents()
-    client.transport = kept
-    try:
-        fail("no session for 79990000001")
-    except ValueError as error:
-        capture(error, operation="link", company_id="company_1001")
-    sentry_sdk.init()
+    with sentry_events() as events:
+        try:
+            fail("no session for 79990000001")
+        except ValueError as error:
+            capture(error, operation="link", company_id="company_1001")
 
-    [event] = kept.events
+    [event] = events
     assert event["tags"] == {"component": "api", "operation": "link", "company_id": "company_1001"}
     assert "7999" not in json.dumps(event, default=str)
