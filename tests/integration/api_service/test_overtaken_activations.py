@@ -4,6 +4,7 @@ YClients knows a salon and no installation, so a call that was held up on its wa
 connection waits then. The YClients in the box, real Postgres, both ways of keeping books.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
@@ -30,7 +31,11 @@ __all__ = ["yclients", "yclients_port_of_api", "yclients_url"]
 SALON: Final = 1001
 SESSION: Final = session_id_of(SalonId(SALON))
 PHONE: Final = "79990000001"
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 15.0
+OLD_DOUBT: Final = """
+UPDATE companies SET doubtful_api_key = 'old', doubtful_webhook_secret = 'old',
+    doubtful_until = now() - interval '1 second'
+"""
 
 
 @dataclass
@@ -142,7 +147,7 @@ async def test_a_call_that_was_given_up_is_in_doubt_after_yclients_knows_no_salo
     await town.yclients.connect(SALON)
     await town.yclients.clear_quirks()
     await _arrived(town)
-    town.salons.time_passes()
+    await asyncio.to_thread(town.salons.time_passes)
 
     await town.becomes("active")
     await town.has_the_key_that_is_here()
@@ -155,20 +160,14 @@ async def test_what_a_call_carried_is_forgotten_when_it_can_no_longer_arrive(tow
     assert town.doubts() == [None, None, None]  # it was answered
 
     await town.uninstall()
-    town.salons.run(
-        "UPDATE companies SET doubtful_api_key = 'old', doubtful_webhook_secret = 'old',"
-        " doubtful_until = now() - interval '1 second'"
-    )
+    await town.salons.change(OLD_DOUBT)
     await town.connect()
     await town.link()
     await town.becomes("active")
 
     there = await town.yclients.salon(SALON)
     assert there.api_key == town.salons.api_key(SALON) not in {None, "old"}
-    town.salons.run(
-        "UPDATE companies SET doubtful_api_key = 'old', doubtful_webhook_secret = 'old',"
-        " doubtful_until = now() - interval '1 second'"
-    )
+    await town.salons.change(OLD_DOUBT)
     async with make_pool(town.salons.database_url, 2, "test") as pool:
         await Erasing(pool)._look()
     assert town.doubts() == [None, None, None]
