@@ -51,18 +51,15 @@ class SalonRows(Salons):
         await asyncio.to_thread(self._connect_anew, salon)
 
     def _connect_anew(self, salon: int) -> None:
-        [row] = self.run(
-            "UPDATE companies SET installation = installation + 1,"
-            " integration_status = 'pending_whatsapp', erase_due_at = NULL"
-            " WHERE yclients_id = %s RETURNING id, installation",
-            salon,
-        )
+        """At once, as a redirect does: whoever looks sees both or neither."""
         self.run(
-            "INSERT INTO marketplace_events (company_id, salon_id, event_type, event_data)"
-            " VALUES (%s, %s, 'registration_started', jsonb_build_object('installation', %s::int))",
-            row["id"],
+            "WITH salon AS (UPDATE companies SET installation = installation + 1,"
+            " integration_status = 'pending_whatsapp', erase_due_at = NULL"
+            " WHERE yclients_id = %s RETURNING id, yclients_id, installation)"
+            " INSERT INTO marketplace_events (company_id, salon_id, event_type, event_data)"
+            " SELECT id, yclients_id, 'registration_started',"
+            " jsonb_build_object('installation', installation) FROM salon",
             salon,
-            row["installation"],
         )
 
     @contextlib.asynccontextmanager
