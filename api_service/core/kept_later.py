@@ -121,9 +121,9 @@ class KeptLater:
         """Raises when nothing else could be stored either: Postgres is away, or all wrong."""
         async with asyncio.timeout(STORE_S):
             await self._store.take_probe()
-        self._resting[kept.stream_id] = _now() + self._again_s
         if may_pass(error) or isinstance(error, TimeoutError):
             return
+        self._resting[kept.stream_id] = _now() + self._again_s
         times = await self._kept.note_refusal(kept)
         reason = type(error).__name__
         if times >= REFUSALS and await self._kept.set_aside(kept, reason):

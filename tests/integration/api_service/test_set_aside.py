@@ -157,6 +157,29 @@ async def test_what_was_set_aside_is_stored_when_postgres_takes_it(place: Place)
     assert await place.lengths() == (0, 0, 0)
 
 
+async def test_a_trouble_that_passes_counts_nothing_and_is_over_at_the_next_look(
+    place: Place,
+) -> None:
+    """A row that somebody else holds, say: the others go."""
+    place.salons.run(
+        "CREATE FUNCTION not_now() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF NEW.salon_id = {BAD} THEN RAISE lock_not_available; END IF; RETURN NEW; END $$"
+    )
+    place.salons.run(
+        "CREATE TRIGGER not_now BEFORE INSERT ON marketplace_webhooks"
+        " FOR EACH ROW EXECUTE FUNCTION not_now()"
+    )
+    await place.keep(BAD, GOOD)
+
+    await place.look(REFUSALS + 1)
+
+    assert place.stored() == [GOOD]
+    assert await place.lengths() == (1, 0, 0)
+    place.salons.run("DROP TRIGGER not_now ON marketplace_webhooks")
+    await place.look()
+    assert place.stored() == [GOOD, BAD]
+
+
 async def test_a_postgres_that_is_away_or_read_only_is_nobodys_fault(
     place: Place, postgres_server: PostgresServer
 ) -> None:
