@@ -61,8 +61,9 @@ HEADERS = (
 
 
 @pytest.fixture
-def settings(database_url: str, redis_url: str) -> ApiSettings:
-    return api_settings(database_url, redis_url, qr_deadline_s=0.3)
+def settings(request: pytest.FixtureRequest, database_url: str, redis_url: str) -> ApiSettings:
+    """Impatient with a QR, except where one is to come."""
+    return api_settings(database_url, redis_url, qr_deadline_s=getattr(request, "param", 0.3))
 
 
 @pytest.fixture(autouse=True)
@@ -105,9 +106,14 @@ async def test_entry(api: RunningApi) -> None:
     await check("wrong method", await api.http.get("/marketplace/api/qr"))
 
 
-async def test_linking(api: RunningApi, whatsapp: WhatsAppSide) -> None:
+@pytest.mark.usefixtures("whatsapp")
+async def test_no_qr(api: RunningApi) -> None:
     await check("qr without a token", await api.http.post("/marketplace/api/qr"))
     await check("qr not in time", await api.post_qr(token_for(SALON)))
+
+
+@pytest.mark.parametrize("settings", [13.0], indirect=True, ids=["patient"])
+async def test_linking(api: RunningApi, whatsapp: WhatsAppSide) -> None:
 
     async def react(command: Command) -> None:
         await whatsapp.qr(command.company_id, "qr-text")

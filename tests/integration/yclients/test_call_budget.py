@@ -98,7 +98,7 @@ async def test_who_cannot_wait_takes_nothing_and_knows_at_once(
     await asyncio.gather(*(taken(budget, 1) for _ in range(4)))
     started = now()
 
-    assert await taken(budget, 1.0) is None
+    assert await taken(budget, 0.3) is None
 
     assert now() - started < 1.0
     assert await redis.llen(keys.YCLIENTS_TURNS) == 4
@@ -130,7 +130,7 @@ async def test_a_turn_that_was_missed_is_taken_anew(budget: CallBudget, redis: R
     came = await waiting
 
     assert came is not None
-    assert came - started < 1.25 + LATEST_S + 0.5
+    assert came - started < 1.25 + LATEST_S + 1.2
     assert await redis.llen(keys.YCLIENTS_TURNS) == 5
 
 

@@ -92,7 +92,7 @@ async def test_a_hang_is_ambiguous_and_ends_in_time(yclients: ScriptedYclients) 
             error = await end_of(call)
             assert (type(error), error.reason) == (AmbiguousError, "timeout")
 
-    assert asyncio.get_running_loop().time() - started < 4
+    assert asyncio.get_running_loop().time() - started < 10
     assert bench.breaker.told == ["withdrew", "withdrew"]
 
 
