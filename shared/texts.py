@@ -107,6 +107,13 @@ ERROR_TEXTS: Final[dict[ErrorCode, Text]] = {
     ErrorCode.YCLIENTS_UNAVAILABLE: Text("YClients сейчас не отвечает.", _TRY_AGAIN),
     ErrorCode.YCLIENTS_REFUSED: Text("YClients отклонил запрос.", "Проверьте данные запроса."),
     ErrorCode.PAYLOAD_TOO_LARGE: Text("Запрос слишком большой.", "Уменьшите его."),
+    ErrorCode.ADMIN_TOKEN_INVALID: Text(
+        "Ключ оператора не подошёл или отозван.",
+        "Новый делает команда python -m api_service.admin.",
+    ),
+    ErrorCode.ADMIN_ROLE_REQUIRED: Text(
+        "Для этого нужна другая роль.", "Попросите ключ с нужной ролью у того, кто их выдаёт."
+    ),
     ErrorCode.COMMAND_EXPIRED: Text("Запрос ждал слишком долго.", _TRY_AGAIN),
     ErrorCode.INVALID_MESSAGE: Text("Запрос не разобран.", "Обновите страницу."),
     ErrorCode.SERVICE_UNAVAILABLE: Text("Сервис временно недоступен.", _TRY_AGAIN),

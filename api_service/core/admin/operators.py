@@ -31,9 +31,9 @@ class Operator:
     token_id: int | None = None
 
     def require(self, needed: Role) -> None:
-        """Raises AppError(FORBIDDEN)."""
+        """Raises AppError(ADMIN_ROLE_REQUIRED)."""
         if not self.role.may(needed):
-            raise AppError(ErrorCode.FORBIDDEN, role=self.role.value, needed=needed.value)
+            raise AppError(ErrorCode.ADMIN_ROLE_REQUIRED, role=self.role.value, needed=needed.value)
 
     def at(self, address: str) -> Actor:
         return Actor(self.name, self.role.value, address, self.token_id)
@@ -45,17 +45,17 @@ class Operators:
         self._environment_token = environment_token.encode()
 
     async def known_by(self, token: str | None) -> Operator:
-        """Raises AppError(TOKEN_INVALID), also without a token, and what the database raises."""
+        """Raises AppError(ADMIN_TOKEN_INVALID), also without a token; psycopg.Error."""
         if not token:
-            raise AppError(ErrorCode.TOKEN_INVALID)
+            raise AppError(ErrorCode.ADMIN_TOKEN_INVALID)
         if self._environment_token and hmac.compare_digest(token.encode(), self._environment_token):
             return Operator(ENVIRONMENT, Role.SUPERADMIN)
         if not token.startswith(PREFIX):
-            raise AppError(ErrorCode.TOKEN_INVALID)
+            raise AppError(ErrorCode.ADMIN_TOKEN_INVALID)
         async with self._database.connection() as connection:
             owner = await use_admin_token(connection, hash_of(token))
         if owner is None:
-            raise AppError(ErrorCode.TOKEN_INVALID)
+            raise AppError(ErrorCode.ADMIN_TOKEN_INVALID)
         return Operator(owner.name, owner.role, owner.id)
 
 

@@ -29,8 +29,8 @@ _LIMIT_HEADERS: Final = {
     "X-RateLimit-Reset": "When the oldest of them is forgotten: seconds since the epoch.",
 }
 _ERRORS: Final = (
-    ErrorCode.TOKEN_INVALID,
-    ErrorCode.FORBIDDEN,
+    ErrorCode.ADMIN_TOKEN_INVALID,
+    ErrorCode.ADMIN_ROLE_REQUIRED,
     ErrorCode.RATE_LIMITED,
     ErrorCode.SERVICE_UNAVAILABLE,
 )
@@ -110,7 +110,7 @@ class Guard:
             return json_error(refusal)
 
     async def _let_in(self, request: Request, needed: Role, allowance: Allowance) -> Visit:
-        """Raises AppError(RATE_LIMITED, TOKEN_INVALID, FORBIDDEN)."""
+        """Raises AppError(RATE_LIMITED, ADMIN_TOKEN_INVALID, ADMIN_ROLE_REQUIRED)."""
         if not allowance.admitted:
             raise AppError(ErrorCode.RATE_LIMITED, retry_after=allowance.retry_after_s)
         operator = await self._operators.known_by(bearer_of(request))

@@ -30,7 +30,7 @@ async def test_a_role_may_what_it_may_and_no_more(
     if role.may(needed):
         assert answer.status_code in {200, 404}
     else:
-        assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+        assert (answer.status_code, answer.json()["code"]) == (403, "ADMIN_ROLE_REQUIRED")
 
 
 async def test_the_token_of_the_environment_is_a_superadmins(admin_world: AdminWorld) -> None:
@@ -59,7 +59,7 @@ async def test_a_revoked_token_opens_nothing_from_the_next_request_on(
     admin_world.rows("UPDATE admin_tokens SET revoked_at = now() WHERE name = 'short-lived'")
 
     refused = await admin_world.api.http.get(f"{ADMIN}/salons", headers=headers)
-    assert (refused.status_code, refused.json()["code"]) == (401, "TOKEN_INVALID")
+    assert (refused.status_code, refused.json()["code"]) == (401, "ADMIN_TOKEN_INVALID")
 
 
 async def test_only_the_hash_of_a_token_is_kept(admin_world: AdminWorld) -> None:
