@@ -65,7 +65,7 @@ HOW: Final[dict[Reason, Callable[[Ended], Awaitable[object]]]] = {
     Reason.CREDENTIALS_MISSING: Ended.lose_credentials,
     Reason.CREDENTIALS_BROKEN: Ended.break_credentials,
     Reason.UNLINKED: lambda it: it.world.bus.unlink(it.session),
-    Reason.UNINSTALLED: lambda it: it.world.bus.unlink(it.session, uninstalled=True),
+    Reason.UNINSTALLED: Ended.uninstall,
     Reason.FROZEN: lambda it: it.world.bus.freeze(it.session),
 }
 numbers = itertools.count(1)

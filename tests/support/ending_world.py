@@ -169,6 +169,14 @@ class Ended:
     async def go_to_nobody(self) -> None:
         await self.go_by(f"http://127.0.0.1:{free_port()}")
 
+    async def uninstall(self) -> None:
+        """By YClients: a salon that is still here would be taken for one that is back."""
+        self.world.run(
+            "UPDATE companies SET integration_status = 'uninstalled' WHERE yclients_id = %s",
+            self.salon_id,
+        )
+        await self.world.bus.unlink(self.session, uninstalled=True)
+
     async def stop_process(self) -> None:
         self.world.process.terminate(30)
 
