@@ -76,7 +76,7 @@ async def test_a_request_goes_on_by_itself_when_the_whatsapp_process_is_back_at_
         await owner.phones.create_phone(owner.number)
         await owner.come(stack, api.url)
     await before.asks_code()
-    await before.has_status("connecting")
+    await before.went_through("connecting")
 
     idle_whatsapp.process.kill()
     await after.asks_code()

@@ -48,9 +48,19 @@ class Owner:
         newest: Status = self.page.all("status")[-1]
         return newest
 
-    async def has_status(self, *wanted: str) -> Status:
-        await self._patiently(lambda: self.status["status"] in wanted, f"one of {wanted}")
+    async def has_status(self, wanted: str) -> Status:
+        """One that lasts; of others see `went_through`."""
+        await self._patiently(lambda: self.status["status"] == wanted, wanted)
         return self.status
+
+    async def went_through(self, *wanted: str, since: int = 0) -> None:
+        """In that order, after so many statuses; some may have lasted for a moment only."""
+
+        def told() -> bool:
+            later = iter([status["status"] for status in self.page.all("status")[since:]])
+            return all(status in later for status in wanted)
+
+        await self._patiently(told, f"{wanted}")
 
     async def sees_qr(self) -> str:
         seen = len(self.page.all("qr-update"))
@@ -96,8 +106,11 @@ class Owner:
         return time.monotonic() - since
 
     async def _patiently(self, predicate: Any, what: str) -> None:
-        names = [name for name, _ in self.page.told][-5:] if hasattr(self, "page") else []
-        await wait_until(predicate, PATIENCE_S, f"{self.number}: {what}; told: {names}")
+        try:
+            await wait_until(predicate, PATIENCE_S, f"{self.number}: {what}")
+        except TimeoutError as error:
+            error.add_note(f"told at last: {self.page.told[-6:]}")
+            raise
 
 
 def owners_of(phones: ControlClient, count: int) -> list[Owner]:
