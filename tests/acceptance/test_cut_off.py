@@ -48,16 +48,15 @@ async def test_its_salons_go_to_the_other_and_what_it_says_late_is_dropped(
             away_s = max((await recorder.away_s()).values())
             for ask in (fleet.bus.freeze, fleet.bus.thaw):
                 assert (await fleet.bus.result(await ask(salon), salon)).success
+            await wait_until(lambda: "frozen" in statuses(page))
             await shows(page, "connected")
 
             await wire.mend()
 
             await wait_until(lambda: nothing_waits(cut_off.url), 30, "it has said what it kept")
             assert await all_at(fleet, "b")
-            assert page.all("status")[-1]["status"] == "connected"
-            assert {status["status"] for status in page.all("status")} == {
-                *("connected", "reconnecting", "frozen"),
-            }
+            assert statuses(page)[-1] == "connected"
+            assert set(statuses(page)) == {"connected", "reconnecting", "frozen"}
             assert away_s <= AWAY_S
             assert await recorder.replaced() == {}
             assert recorder.stale() == []
@@ -74,8 +73,12 @@ def token(session_id: SessionId) -> str:
     return token_for(SalonId(int(session_id.removeprefix("company_"))))
 
 
+def statuses(page: Page) -> list[str]:
+    return [told["status"] for told in page.all("status")]
+
+
 async def shows(page: Page, status: str) -> None:
-    await wait_until(lambda: page.all("status")[-1:] and page.all("status")[-1]["status"] == status)
+    await wait_until(lambda: statuses(page)[-1:] == [status])
 
 
 async def all_at(fleet: Fleet, name: str) -> bool:
