@@ -151,7 +151,7 @@ class Activation:
             )  # fmt: skip
         return await self._settle(claim, end, in_doubt=claim.in_doubt)
 
-    async def _end_of(self, claim: Claim, may_leave: MayLeave, doubt: "_Doubt") -> _End:
+    async def _end_of(self, claim: Claim, may_leave: MayLeave, doubt: _Doubt) -> _End:
         api_key, webhook_secret = self._opened(claim.api_key), self._opened(claim.webhook_secret)
         if api_key is None or webhook_secret is None:
             doubt.there = False

@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from prometheus_client import Counter
 
+from api_service.core.kept_later import NO_SALON
 from api_service.core.notifications import text_of
 from api_service.core.vault import Vault
 from api_service.store.entity_hints import Hint, Hook, add_hint, hook_of_salon
@@ -27,7 +28,6 @@ _received = Counter("entity_webhooks_total", "News of salons' records, by fate",
 
 KEEP_S: Final = 0.5
 LONGEST: Final = 64
-NOBODY: Final = SalonId(0)
 
 
 class EntityHooks:
@@ -87,8 +87,8 @@ class EntityHooks:
             self._database.connection() as connection,
             connection.transaction(force_rollback=True),
         ):
-            await hook_of_salon(connection, NOBODY)
-            await add_hint(connection, Hint(NOBODY, "probe", "", "", None))
+            await hook_of_salon(connection, NO_SALON)
+            await add_hint(connection, Hint(NO_SALON, "probe", "", "", None))
 
     async def _mark(self, salon_id: SalonId, digest: str, hint: Hint | None) -> str:
         """The address is looked at first: to a stranger every body is the same."""

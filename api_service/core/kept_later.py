@@ -15,6 +15,7 @@ from prometheus_client import Counter, Gauge
 
 from api_service.store.kept_notifications import Kept, KeptNotifications
 from shared.bus.connection import BusError
+from shared.company_id import SalonId
 from shared.db import DatabaseError, may_pass
 from shared.lifecycle import raise_if_cancelled
 
@@ -33,6 +34,8 @@ REFUSALS: Final = 5
 AGAIN_S: Final = 30.0
 """So long rests what was refused, and then is tried again."""
 ASIDE_AGAIN_S: Final = 3600.0
+NO_SALON: Final = SalonId(0)
+"""Whom a probe is about."""
 
 
 class Store(Protocol):

@@ -14,6 +14,7 @@ from typing import Final, Protocol, TypeVar
 import structlog
 from prometheus_client import Counter
 
+from api_service.core.kept_later import NO_SALON
 from api_service.core.notifications import FREEZE, UNINSTALL, WITH_EFFECT, Notification
 from api_service.store.kept_notifications import KeptNotifications
 from api_service.store.webhook_marks import WebhookMarks
@@ -42,7 +43,6 @@ LAST_S: Final = 2.0
 """Without Redis: better a late answer than a lost notification."""
 LATER_S: Final = 60.0
 """What is over the limit is done when the minute is over."""
-NOBODY: Final = SalonId(0)
 
 T = TypeVar("T")
 
@@ -140,12 +140,12 @@ class WebhookIntake:
 
         Raises what the database raises.
         """
-        probe = _row(Notification(NOBODY, "probe", {}), new_id(), datetime.now(UTC), 0)
+        probe = _row(Notification(NO_SALON, "probe", {}), new_id(), datetime.now(UTC), 0)
         async with (
             self._database.connection() as connection,
             connection.transaction(force_rollback=True),
         ):
-            await installation_at(connection, NOBODY, probe.received_at)
+            await installation_at(connection, NO_SALON, probe.received_at)
             await receive_webhook(connection, probe)
 
     async def _store(

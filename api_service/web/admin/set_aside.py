@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from api_service.core.admin.aside_desk import AsideDesk
 from api_service.web.admin.guard import Guard, Visit
 from api_service.web.admin.models import AdminAnswer, Asked, Count
+from api_service.web.admin.webhooks import Replayed
 from api_service.web.openapi.operation import Answer, Operation
 from api_service.web.reading import read_query
 from shared.errors import AppError, ErrorCode
@@ -43,11 +44,6 @@ class AsideList(AdminAnswer):
     next: str | None
 
 
-class GivenBack(AdminAnswer):
-    webhook_id: str
-    salon_id: int
-
-
 class AdminSetAside:
     def __init__(self, guard: Guard, desk: AsideDesk) -> None:
         self._guard = guard
@@ -73,7 +69,7 @@ class AdminSetAside:
                 self._replay,
                 Operation(
                     "Try to store such a notification again",
-                    [Answer(200, "It waits to be stored.", GivenBack)],
+                    [Answer(200, "It waits to be stored.", Replayed)],
                     _TAG,
                     "One that Postgres still refuses is soon set aside again.",
                     path={"id": {"type": "string", "pattern": f"^{_ID}$"}},
@@ -91,9 +87,9 @@ class AdminSetAside:
             next=shown[-1].id if len(found) > asked.count else None,
         )
 
-    async def _replay(self, visit: Visit) -> GivenBack:
+    async def _replay(self, visit: Visit) -> Replayed:
         stream_id = visit.request.path_params["id"]
         if not re.fullmatch(_ID, stream_id):
             raise AppError(ErrorCode.INVALID_REQUEST)
         row = await self._desk.replay(visit.actor, stream_id)
-        return GivenBack(webhook_id=row.webhook_id, salon_id=row.salon_id)
+        return Replayed(webhook_id=row.webhook_id, salon_id=row.salon_id)
