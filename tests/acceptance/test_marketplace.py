@@ -3,9 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
 
 from sandbox.yclients.connections import Status
@@ -18,6 +16,7 @@ from tests.support.page import Page, open_page
 from tests.support.processes import Starter
 from tests.support.salons import Salons
 from tests.support.waiting import wait_until
+from tests.support.yclients import press_connect
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -35,12 +34,7 @@ class Life:
     salons: Salons
 
     async def press_connect(self) -> str:
-        """In YClients; the token of the page that opens."""
-        url = await self.yclients.connect(SALON)
-        async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE_S) as browser:
-            answer = await browser.get(url)
-        assert answer.status_code == httpx2.codes.FOUND, answer.text
-        return parse_qs(urlsplit(answer.headers["location"]).query)["token"][0]
+        return await press_connect(self.yclients, SALON)
 
     async def becomes(self, status: str) -> None:
         """Here and in YClients."""

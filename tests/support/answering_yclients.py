@@ -3,17 +3,61 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from api_service.yclients.errors import YclientsError
-from api_service.yclients.models import SalonConnection
+from api_service.yclients.errors import AmbiguousError, YclientsError
+from api_service.yclients.models import ConnectedSalon, SalonConnection
 from shared.company_id import SalonId
 
 T = TypeVar("T")
 
+AWAY: Final = AmbiguousError("server_error")
+
 
 def connection(status: str) -> SalonConnection:
     return SalonConnection.model_validate({"connection_status": {"status": status}})
+
+
+@dataclass
+class SalonsThere:
+    """What YClients says of each salon, or what asking it raises.
+
+    ``listed`` None: it does not list them.
+    """
+
+    said: dict[int, str | Exception]
+    listed: list[int] | None = None
+    asked: list[int] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+
+    async def connection(
+        self,
+        salon_id: int,
+        *,
+        timeout_s: float | None = None,  # noqa: ARG002 - answers at once
+        background: bool = False,
+    ) -> SalonConnection:
+        assert background
+        self.asked.append(salon_id)
+        if self.hold is not None:
+            await self.hold.wait()
+        answer = self.said[salon_id]
+        if isinstance(answer, Exception):
+            raise answer
+        return connection(answer)
+
+    async def connected_salons(
+        self,
+        page: int,
+        count: int,
+        *,
+        background: bool = True,
+    ) -> list[ConnectedSalon]:
+        assert background
+        if self.listed is None:
+            raise AWAY
+        there = self.listed[(page - 1) * count : page * count]
+        return [ConnectedSalon(id=salon_id) for salon_id in there]
 
 
 @dataclass

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
@@ -108,6 +109,17 @@ def yclients_process(api_url: str, log_path: Path, *arguments: str) -> Iterator[
         process.terminate()
         process.wait(STOP_TIMEOUT_S)
     assert "Traceback" not in log_path.read_text("utf-8")
+
+
+async def press_connect(yclients: YclientsControl, salon_id: int) -> str:
+    """«Подключить», as the salon's owner in YClients; the token of the page that opens."""
+    url = await yclients.connect(salon_id)
+    async with httpx2.AsyncClient(
+        verify=NOBODY, trust_env=False, timeout=START_TIMEOUT_S
+    ) as browser:
+        answer = await browser.get(url)
+    assert answer.status_code == httpx2.codes.FOUND, answer.text
+    return parse_qs(urlsplit(answer.headers["location"]).query)["token"][0]
 
 
 @pytest.fixture(scope="module")

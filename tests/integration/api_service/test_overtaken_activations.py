@@ -9,11 +9,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-import httpx2
 import pytest
 
 from api_service.core.erasing import Erasing
-from sandbox.services.loopback import NOBODY
 from sandbox.yclients.connections import Status
 from sandbox.yclients.control_client import YclientsControl
 from sandbox.yclients.quirks import Operation, QuirkKind
@@ -24,7 +22,7 @@ from tests.support.api import RunningApi, api_settings, running_api
 from tests.support.salon_rows import SalonRows
 from tests.support.waiting import wait_until
 from tests.support.whatsapp_side import WhatsAppSide
-from tests.support.yclients import yclients, yclients_port_of_api, yclients_url
+from tests.support.yclients import press_connect, yclients, yclients_port_of_api, yclients_url
 
 __all__ = ["yclients", "yclients_port_of_api", "yclients_url"]
 
@@ -47,10 +45,7 @@ class Town:
 
     async def connect(self) -> None:
         """The owner presses «Подключить» in YClients, and its page opens."""
-        url = await self.yclients.connect(SALON)
-        async with httpx2.AsyncClient(verify=NOBODY, trust_env=False) as browser:
-            answer = await browser.get(url)
-        assert answer.status_code == httpx2.codes.FOUND, answer.text
+        await press_connect(self.yclients, SALON)
 
     async def link(self) -> None:
         await self.whatsapp.connected(SESSION, PHONE)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -10,54 +10,13 @@ import pytest
 
 from api_service.core.reconciliation import Reconciliation
 from api_service.store.webhooks import webhook_figures
-from api_service.yclients.errors import AmbiguousError, NotSentError, RefusedError, YclientsError
-from api_service.yclients.models import ConnectedSalon, SalonConnection
+from api_service.yclients.errors import NotSentError, RefusedError, YclientsError
 from shared.db import Pool, make_pool
-from tests.support.answering_yclients import connection
+from tests.support.answering_yclients import AWAY, SalonsThere
 from tests.support.salon_rows import SalonRows
 from tests.support.waiting import wait_until
 
 GONE = RefusedError("not_installed", status=404)
-AWAY = AmbiguousError("server_error")
-
-
-@dataclass
-class SalonsThere:
-    """What YClients says of each salon; ``listed`` None: it does not list them."""
-
-    said: dict[int, str | YclientsError]
-    listed: list[int] | None = None
-    asked: list[int] = field(default_factory=list)
-    hold: asyncio.Event | None = None
-
-    async def connection(
-        self,
-        salon_id: int,
-        *,
-        timeout_s: float | None = None,  # noqa: ARG002 - answers at once
-        background: bool = False,
-    ) -> SalonConnection:
-        assert background
-        self.asked.append(salon_id)
-        if self.hold is not None:
-            await self.hold.wait()
-        answer = self.said[salon_id]
-        if isinstance(answer, YclientsError):
-            raise answer
-        return connection(answer)
-
-    async def connected_salons(
-        self,
-        page: int,
-        count: int,
-        *,
-        background: bool = True,
-    ) -> list[ConnectedSalon]:
-        assert background
-        if self.listed is None:
-            raise AWAY
-        there = self.listed[(page - 1) * count : page * count]
-        return [ConnectedSalon(id=salon_id) for salon_id in there]
 
 
 @dataclass

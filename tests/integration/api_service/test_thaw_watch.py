@@ -1,35 +1,10 @@
 """Frozen salons are asked for one by one, and the trouble of one is its own. Real Postgres."""
 
-from dataclasses import dataclass, field
-
 from api_service.core.thaw_watch import ThawWatch
 from api_service.yclients.errors import AmbiguousError
-from api_service.yclients.models import SalonConnection
 from shared.db import make_pool
-from tests.support.answering_yclients import connection
+from tests.support.answering_yclients import SalonsThere
 from tests.support.salon_rows import SalonRows
-
-
-@dataclass
-class Said:
-    """What YClients says of each salon, or what asking it raises."""
-
-    answers: dict[int, str | Exception]
-    asked: list[int] = field(default_factory=list)
-
-    async def connection(
-        self,
-        salon_id: int,
-        *,
-        timeout_s: float | None = None,  # noqa: ARG002 - answers at once
-        background: bool = False,
-    ) -> SalonConnection:
-        assert background
-        self.asked.append(salon_id)
-        answer = self.answers[salon_id]
-        if isinstance(answer, Exception):
-            raise answer
-        return connection(answer)
 
 
 async def test_a_paid_salon_is_thawed_whatever_becomes_of_the_others(database_url: str) -> None:
@@ -43,7 +18,7 @@ async def test_a_paid_salon_is_thawed_whatever_becomes_of_the_others(database_ur
     for salon in answers:
         salons.add(salon, "frozen")
     salons.run("UPDATE companies SET thaw_check_at = now() RETURNING id")
-    said, jobs = Said(answers), []
+    said, jobs = SalonsThere(answers), []
 
     async with make_pool(database_url, 2, "test") as pool:
         await ThawWatch(pool, said, lambda: jobs.append("job"))._look()
