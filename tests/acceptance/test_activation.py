@@ -22,7 +22,7 @@ from tests.support.salons import Salons
 from tests.support.waiting import wait_until
 from tests.support.whatsapp_side import WhatsAppSide, whatsapp_side
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 PHONE: Final = "79990000001"
 PATIENT: Final = "&options=-c%20statement_timeout%3D120000"

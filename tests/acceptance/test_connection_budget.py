@@ -18,7 +18,7 @@ from tests.support.processes import Starter
 from tests.support.services import PostgresServer
 from tests.support.waiting import PATIENCE_S, wait_until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 SALONS = 12
 SERVER_CONNECTIONS = 6

@@ -25,7 +25,7 @@ AWAY_S: Final = 10.0
 """Closed here, and opened at the other's next look."""
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_its_salons_go_to_the_other_and_what_it_says_late_is_dropped(
     fleet: Fleet, start_process: Starter
 ) -> None:

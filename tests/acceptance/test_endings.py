@@ -18,7 +18,7 @@ SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
 PHONE, OTHER_PHONE = "79990000001", "79990000002"
 QUICK = {"RECONNECT_FIRST_S": "0.05", "RECONNECT_SLOW_S": "60"}
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 async def told(

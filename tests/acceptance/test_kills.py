@@ -13,7 +13,7 @@ from tests.support.linking_steps import LINKERS, Owner, Steps, owners_of
 from tests.support.processes import Starter
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from tests.acceptance.conftest import WhatsApp
 from tests.support.pgbouncer import server_connections
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 OUR_OWN = "whatsapp-service"
 

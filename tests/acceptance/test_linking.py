@@ -161,7 +161,7 @@ async def test_two_numbers_at_once_give_one_code_and_one_refusal(whatsapp: Whats
     assert {code.command_id, error.command_id} == set(asked.values())
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 async def test_a_code_works_50_s_after_it_was_shown_while_the_qr_beside_it_changes(
     whatsapp: WhatsApp,
 ) -> None:
@@ -243,7 +243,7 @@ async def test_a_store_that_cannot_be_prepared_is_seen_in_health(
     assert health.json()["checks"]["credentialStore"] == "not prepared"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_ten_salons_link_at_once(whatsapp: WhatsApp) -> None:
     salons = {SessionId(f"company_{2000 + n}"): f"799900001{n:02}" for n in range(10)}
 

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 __all__ = ["own_redis", "redis_url"]
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 DEADLINES_S = {"QR_DEADLINE_S": "5", "CODE_DEADLINE_S": "7"}
 UNLINK_S = 18.0

@@ -22,7 +22,7 @@ from tests.support.make_run import READY_S, Run
 from tests.support.processes import ServiceProcess, Starter
 from tests.support.waiting import block_until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 PHONE = "79990000001"
 STOP_S = 30.0

@@ -18,7 +18,7 @@ from tests.support.salons import Salons
 from tests.support.waiting import wait_until
 from tests.support.yclients import press_connect
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 SALON: Final = 1001
 SESSION: Final = SessionId("company_1001")

@@ -23,7 +23,7 @@ from whatsapp_service.owners.guard import EXIT_START_AGAIN
 
 __all__ = ["fleet", "fleet_ground"]
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 START_S: Final = 40.0
 FAIL_OVER_S: Final = 60.0

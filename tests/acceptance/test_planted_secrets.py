@@ -38,7 +38,7 @@ from tests.support.processes import ServiceProcess
 from tests.support.waiting import wait_until
 from whatsapp_service.owners.guard import EXIT_START_AGAIN
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 PATIENCE_S = 20.0
 REDIS_USER, REDIS_PASSWORD = "planted", "planted-redis-password-1"

@@ -21,7 +21,7 @@ from tests.support.places import open_folder
 from tests.support.processes import Starter
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 
 @dataclass

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 from whatsapp_service.store import proxies
 from whatsapp_service.store.proxies import StoredRoute
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 SALON, OTHER_SALON = SessionId("company_1001"), SessionId("company_1002")
 PHONE, OTHER_PHONE = "79990000001", "79990000002"

@@ -18,7 +18,7 @@ from tests.support.waiting import PATIENCE_S, wait_until
 
 __all__ = ["own_redis", "redis_url"]
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 HEALTHY_S = 10.0
 DETAILS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}

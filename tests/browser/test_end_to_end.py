@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.support.make_run import Run
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 SALONS = ("Ромашка", "Борода")
 PATIENCE_MS = 20_000

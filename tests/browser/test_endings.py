@@ -29,7 +29,7 @@ from tests.support.whatsapp_network import NetworkProcess, whatsapp_network_proc
 
 __all__ = ["whatsapp_network_process"]
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 PATIENCE_S: Final = 30.0
 SCREENS: Final = {

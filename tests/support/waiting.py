@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar, overload
 
-PATIENCE_S: Final = 15.0
+PATIENCE_S: Final = 30.0
 """Only what fails waits for so long: a machine with a load of 16 needs more than 5 s at times."""
 POLL_INTERVAL_S: Final = 0.01
 LONGEST_INTERVAL_S: Final = 0.1

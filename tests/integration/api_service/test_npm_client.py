@@ -19,7 +19,7 @@ SESSION = session_id_of(SALON)
 PHONE = "79990000001"
 CLIENT = Path(__file__).with_name("socket_io_client.mjs")
 
-pytestmark = [pytest.mark.node, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.node, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
