@@ -15,6 +15,8 @@ from api_service.core.webhook_job import Outcome, Retry, WebhookJob
 from api_service.store.webhook_marks import WebhookMarks
 from api_service.store.webhooks import (
     CLAIM_S,
+    FIRST_RETRY_S,
+    LONGEST_RETRY_S,
     ClaimTakenError,
     Job,
     claim_webhook,
@@ -52,8 +54,6 @@ BREATH_S: Final = 0.05
 JOB_S: Final = 75.0
 """A question to YClients, an unlinking and a thaw, one after the other."""
 RENEW_EVERY_S: Final = CLAIM_S / 3
-FIRST_RETRY_S: Final = 5.0
-LONGEST_RETRY_S: Final = 3600.0
 MAX_ATTEMPTS: Final = 12
 """About two hours. Then it waits for an operator, unless it must come true (`_may_be_given_up`)."""
 SESSION_AWAY: Final = ErrorCode.SERVICE_UNAVAILABLE.value

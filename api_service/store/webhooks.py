@@ -15,6 +15,10 @@ from shared.messages.envelope import new_id
 
 CLAIM_S: Final = 10.0
 """What a killed process has in hand is taken over after this."""
+LEFT_AT_ONCE: Final = 3
+"""What was left more often is no longer taken over at once: it may be what kills."""
+FIRST_RETRY_S: Final = 5.0
+LONGEST_RETRY_S: Final = 3600.0
 
 Payload = dict[str, Any]
 
@@ -154,7 +158,12 @@ async def add_job(
 
 async def end_old_claims(connection: Connection) -> int:
     """How many were left by a process that is gone."""
-    return (await connection.execute(query("end_old_claims"))).rowcount
+    pauses = {
+        "at_once": LEFT_AT_ONCE,
+        "first_s": FIRST_RETRY_S,
+        "longest_s": LONGEST_RETRY_S,
+    }
+    return (await connection.execute(query("end_old_claims"), pauses)).rowcount
 
 
 async def claim_webhook(connection: Connection) -> Job | None:

@@ -62,7 +62,16 @@ WHERE salon.yclients_id = %(salon_id)s
 RETURNING webhook_id;
 
 -- name: end_old_claims
-UPDATE marketplace_webhooks SET claim = NULL, claim_ends_at = NULL
+-- At once, as a rule. What has cost one process after the other its life waits longer each time.
+UPDATE marketplace_webhooks SET
+    claim = NULL,
+    claim_ends_at = NULL,
+    due_at = CASE
+        WHEN attempts <= %(at_once)s THEN due_at
+        ELSE now() + make_interval(
+            secs => least(%(longest_s)s, %(first_s)s * 2.0 ^ least(attempts - %(at_once)s - 1, 30))
+        )
+    END
 WHERE claim IS NOT NULL AND claim_ends_at <= now();
 
 -- name: claim_webhook
