@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from sandbox.proxy import http_dialect, socks5_dialect
 from sandbox.proxy.dialect import Credentials, Gate, Refusal, RefusedError, Stream, Target
-from sandbox.services.ports import LOOPBACK
+from sandbox.services.ports import LOOPBACK, free_port
 
 HANDSHAKE_S: Final = 10.0
 DIAL_S: Final = 5.0
@@ -79,8 +79,9 @@ class ProxyServer:
         return f"{scheme}://{user}{LOOPBACK}:{self._port}"
 
     async def start(self) -> None:
+        # A port of the system's choice may be an outgoing connection's by the next start.
+        self._port = self._port or free_port()
         self._server = await asyncio.start_server(self._accept, LOOPBACK, self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Be dead: nobody listens, and what was carried is cut."""

@@ -3,6 +3,7 @@
 import errno
 import random
 import socket
+from collections import deque
 
 import psutil
 
@@ -15,18 +16,38 @@ TRIES = 200
 _chance = random.SystemRandom()
 """Not the seeded one: tests in several processes would all choose the same."""
 
+KEPT = 64
+_kept: deque[socket.socket] = deque()
+
 
 def free_port() -> int:
-    """Return a TCP port that was free on loopback a moment ago.
+    """Return a TCP port of loopback that is free.
 
     Not one of those that the system gives to outgoing connections: somebody's connection would
-    take it before whoever asked listens on it.
+    take it before whoever asked listens on it. Nor is it given to another process that asks here:
+    the newest ones stay bound, without listening, as long as this process lives. A server that
+    sets SO_REUSEADDR, as they all do, listens there all the same.
     """
     for _ in range(TRIES):
         port = _chance.randrange(FIRST_PORT, LAST_PORT + 1)
-        if is_free(port):
+        if _keep(port):
             return port
     raise OSError(errno.EADDRINUSE, "no free port was found")
+
+
+def _keep(port: int) -> bool:
+    """False when anybody has it, or keeps it."""
+    place = socket.socket()
+    try:
+        place.bind((LOOPBACK, port))
+    except OSError:
+        place.close()
+        return False
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _kept.append(place)
+    if len(_kept) > KEPT:
+        _kept.popleft().close()
+    return True
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from sandbox.services.ports import LOOPBACK
+from sandbox.services.ports import LOOPBACK, free_port
 
 PIECE_BYTES = 65_536
 
@@ -17,14 +17,13 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
         self._carries = asyncio.Event()
-        self.port = 0
+        self.port = free_port()
 
     async def mend(self) -> None:
         """What was held back in silence goes on its way."""
         self._carries.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._accept, LOOPBACK, self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         """Connections are gone, and new ones are refused."""
