@@ -24,7 +24,10 @@ from shared.messages.events import AnySessionEvent, CommandResult, StatusChanged
 from shared.messages.status import SessionStatus
 from tests.support.waiting import PATIENCE_S, wait_until
 
-COMMAND_LIFETIME_MS = 20_000
+COMMAND_LIFETIME_MS = 40_000
+"""A linker that has to be started on a busy machine takes half of it."""
+EVENT_S = 45.0
+"""Longer than a command lives: whoever fails says why."""
 
 E = TypeVar("E", bound=AnySessionEvent)
 
@@ -76,7 +79,7 @@ class BusProbe:
         *,
         where: Callable[[E], bool] = lambda _: True,
         after: int = 0,
-        timeout_s: float = 20,
+        timeout_s: float = EVENT_S,
     ) -> E:
         """The first such event from position `after` of `events` on."""
 
@@ -91,7 +94,12 @@ class BusProbe:
         return event
 
     async def status(
-        self, status: SessionStatus, session_id: SessionId, *, after: int = 0, timeout_s: float = 20
+        self,
+        status: SessionStatus,
+        session_id: SessionId,
+        *,
+        after: int = 0,
+        timeout_s: float = EVENT_S,
     ) -> StatusChanged:
         return await self.event(
             StatusChanged,

@@ -28,7 +28,6 @@ QUICK: Final = {
     "LINE_CHECK_S": "3",
     "LINE_ANSWER_S": "2",
 }
-LINKED_S: Final = 30.0
 
 
 @dataclass
@@ -75,9 +74,9 @@ class EndingWorld:
         await self.phones.create_phone(salon.number)
         after = len(self.bus.events)
         await self.bus.request_qr(salon.session)
-        qr = await self.bus.event(Qr, salon.session, after=after, timeout_s=LINKED_S)
+        qr = await self.bus.event(Qr, salon.session, after=after)
         await self.phones.scan(salon.number, qr.qr)
-        await self.bus.event(Connected, salon.session, after=after, timeout_s=LINKED_S)
+        await self.bus.event(Connected, salon.session, after=after)
         [device] = (await self.phones.phone(salon.number)).devices
         salon.device = device.device
         return salon

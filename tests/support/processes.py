@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from sandbox.services.loopback import NOBODY
-from tests.support.waiting import block_until
+from tests.support.waiting import PATIENCE_S, block_until
 
 ROOT: Final = Path(__file__).parents[2]
 START_TIMEOUT_S: Final = 40.0
@@ -64,8 +64,9 @@ class ServiceProcess:
         return self.log_path.read_text(errors="replace")
 
     def log_events(self) -> list[dict[str, Any]]:
-        """The lines of the log that are JSON objects, decoded."""
-        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        """The lines of the log that are JSON objects, decoded; the last may not be whole yet."""
+        whole = self.log.rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     def wait_healthy(self, url: str, timeout_s: float = START_TIMEOUT_S) -> None:
         """Return when `url` answers 200. Fails at once, with the log, when the process ends."""
@@ -92,7 +93,7 @@ class ServiceProcess:
             text = http.get(f"{url}/metrics").text
             return all(line in text for line in wanted)
 
-        with httpx2.Client(timeout=5, trust_env=False, verify=NOBODY) as http:
+        with httpx2.Client(timeout=PATIENCE_S, trust_env=False, verify=NOBODY) as http:
             block_until(listens, what=f"{channels} are listened to")
 
     def wait_exit(self, timeout_s: float = STOP_TIMEOUT_S) -> int:

@@ -10,6 +10,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
+from tests.support.waiting import block_until
+
 LOCK: Final = 4_711
 
 _FUNCTION: Final = SQL("""
@@ -57,6 +59,7 @@ class RowStops:
             " WHERE locktype = 'advisory' AND objid = %s AND NOT granted",
             [LOCK],
         )
+        block_until(lambda: not self.stopped, what="those that waited are gone")
 
     def end(self) -> None:
         for table, name in self._triggers:
