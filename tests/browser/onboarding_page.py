@@ -1,5 +1,6 @@
 """The onboarding page as a person sees it: what to click and what to look for."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,12 +42,26 @@ class OnboardingPage:
         self.page = page
         self.complaints: list[str] = []
         self._api = api
+        self._now = datetime.now(UTC)
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     async def open(self, token: str | None = "") -> None:
         """Go to the page; an empty `token` stands for a fresh good one, None for none at all."""
         await self.page.goto(self._api.page_url(onboarding_token() if token == "" else token))
+
+    async def stop_clock(self) -> None:
+        """Before `open`: what lasts for seconds on the page now lasts, however slow the machine.
+
+        Its timers run on, and find that no time has passed; see `move_clock`.
+        """
+        await self.page.clock.set_fixed_time(self._now)
+
+    async def move_clock(self, seconds: float) -> None:
+        """By 9 s at most: a page that finds itself later than that by 10 s has slept."""
+        self._now += timedelta(seconds=seconds)
+        await self.page.clock.set_fixed_time(self._now)
+        await self.page.clock.run_for(seconds * 1000)
 
     @property
     def card(self) -> Locator:

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from playwright.async_api import expect
+
 from api_service.realtime import payloads
 from shared.messages.status import Reason, SessionStatus
 from tests.browser.onboarding_page import OnboardingPage
@@ -71,7 +73,9 @@ async def open_tab(api: ScriptedApi, page: OnboardingPage, tab: str, status: str
 
 @scene
 async def loading(_api: ScriptedApi, page: OnboardingPage) -> None:
+    await page.stop_clock()
     await page.open()
+    await page.move_clock(2)
     await page.shows("Связываемся с сервером")
 
 
@@ -86,17 +90,22 @@ async def qr(api: ScriptedApi, page: OnboardingPage) -> None:
 
 @scene
 async def qr_refreshing(api: ScriptedApi, page: OnboardingPage) -> None:
+    await page.stop_clock()
     await open_tab(api, page, "QR-код")
     await api.hear("request-qr")
-    await api.say_qr(QR_TEXT, expires_in_s=0.1)
+    await api.say_qr(QR_TEXT, expires_in_s=1)
+    await expect(page.qr).to_be_visible()
+    await page.move_clock(2)
     await page.shows("Обновляем")
 
 
 @scene
 async def qr_connecting(api: ScriptedApi, page: OnboardingPage) -> None:
+    await page.stop_clock()
     await open_tab(api, page, "QR-код")
     await api.hear("request-qr")
     await api.say("status", status="connecting", message="Соединяемся с WhatsApp…")
+    await page.move_clock(2)
     await page.shows("Соединяемся с WhatsApp…")
 
 
@@ -275,6 +284,7 @@ async def code_asked_elsewhere(api: ScriptedApi, page: OnboardingPage) -> None:
 
 @scene
 async def code_tried_again(api: ScriptedApi, page: OnboardingPage) -> None:
+    await page.stop_clock()
     await code(api, page)
     await api.say(
         "status",

@@ -25,24 +25,26 @@ async def connected(api: ScriptedApi, page: OnboardingPage) -> None:
 async def test_progress_and_outcome_are_told_once_each(
     api: ScriptedApi, desktop: OnboardingPage
 ) -> None:
-    await desktop.page.clock.install()
+    await desktop.stop_clock()
     await connected(api, desktop)
     await desktop.page.evaluate(_LISTEN)
     line = desktop.page.locator(".activation")
 
     await api.say("activation", status="activating")
-    await desktop.page.clock.run_for(500)
+    await api.say("status", status="connected", phone="79990000002")
+    await desktop.shows("+7 999 •••-••-02")
+    await desktop.move_clock(0.5)
     await expect(line).to_have_count(0)
-    await desktop.page.clock.run_for(1_000)
+    await desktop.move_clock(1)
     await expect(line).to_have_text("Подключаем салон в YClients…")
-    await desktop.page.clock.run_for(10_000)
+    await desktop.move_clock(8)
     await expect(line).to_contain_text("дольше обычного")
     await api.say("activation", status="active")
     await expect(line).to_contain_text("Салон подключён в YClients")
     await api.say("activation", status="active")
     await api.say("activation", status="of-tomorrow", message="?")
     await desktop.shows("WhatsApp салона подключён")
-    await api.say("status", status="reconnecting", phone="79990000001")
+    await api.say("status", status="reconnecting", phone="79990000002")
     await desktop.on_screen("reconnecting")
     await expect(line).to_contain_text("Салон подключён в YClients")
 

@@ -105,10 +105,13 @@ async def test_reload_resumes_a_running_code_and_the_typed_number(
     await api.hear("request-pairing-code")
     await api.say_code("ABCD-1234")
     await expect(desktop.code).to_be_visible()
-    api.present = [("status", {"status": "pairing"}), ("pairing-code", api.code("ABCD-1234", 31))]
+    api.present = [
+        ("status", {"status": "pairing"}),
+        ("pairing-code", api.code("ABCD-1234", 31.9 * 60)),
+    ]
     await desktop.page.reload()
     await expect(desktop.code).to_have_text("ABCD1234")
-    await desktop.shows("Действует ещё 0:3")
+    await desktop.shows("Действует ещё 31:")
     api.present = [IDLE]
     await desktop.page.reload()
     await expect(desktop.phone_field).to_have_value("+7 999 000-00-01")

@@ -45,6 +45,7 @@ async def say(api: ScriptedApi, told: Told) -> str:
 async def test_every_error_code_is_explained_with_a_way_on(
     api: ScriptedApi, desktop: OnboardingPage
 ) -> None:
+    await desktop.stop_clock()
     api.present = [("status", {"status": "qr"}), ("qr-update", api.qr(QR_TEXT))]
     await desktop.open()
     await expect(desktop.qr).to_be_visible()
@@ -69,6 +70,7 @@ async def test_every_code_about_the_token_leads_back_to_yclients(
 async def test_every_reason_of_a_failed_attempt_is_explained_with_a_way_on(
     api: ScriptedApi, desktop: OnboardingPage
 ) -> None:
+    await desktop.stop_clock()
     api.present = [("status", {"status": "qr"}), ("qr-update", api.qr(QR_TEXT))]
     await desktop.open()
     await expect(desktop.qr).to_be_visible()

@@ -23,10 +23,13 @@ async def test_qr_is_asked_for_and_drawn(api: ScriptedApi, desktop: OnboardingPa
 async def test_next_qr_replaces_the_last_without_asking(
     api: ScriptedApi, desktop: OnboardingPage
 ) -> None:
+    await desktop.stop_clock()
     api.present = [IDLE]
     await desktop.open()
     await api.hear("request-qr")
-    await api.say_qr("first", expires_in_s=0.3)
+    await api.say_qr("first", expires_in_s=1)
+    await expect(desktop.qr).to_be_visible()
+    await desktop.move_clock(2)
     await desktop.shows("Обновляем…")
     await api.say_qr("second")
     await expect(desktop.qr).to_have_attribute("src", qr_image("second"))
@@ -37,23 +40,23 @@ async def test_next_qr_replaces_the_last_without_asking(
 async def test_server_that_forgot_the_next_qr_is_asked(
     api: ScriptedApi, desktop: OnboardingPage
 ) -> None:
-    await desktop.page.clock.install()
+    await desktop.stop_clock()
     api.present = [IDLE]
     await desktop.open()
     await api.hear("request-qr")
-    await api.say_qr("first", expires_in_s=20)
+    await api.say_qr("first", expires_in_s=5)
     await expect(desktop.qr).to_be_visible()
-    await desktop.page.clock.fast_forward(20_500)
+    await desktop.move_clock(6)
     await desktop.shows("Обновляем…")
     assert api.heard == []
-    await desktop.page.clock.fast_forward(3_000)
+    await desktop.move_clock(3)
     await api.hear("request-qr")
 
 
 async def test_late_tab_shows_the_live_qr_at_once(
     api: ScriptedApi, desktop: OnboardingPage
 ) -> None:
-    api.present = [("status", {"status": "qr"}), ("qr-update", api.qr("live", 12))]
+    api.present = [("status", {"status": "qr"}), ("qr-update", api.qr("live", 600))]
     await desktop.open()
     await expect(desktop.qr).to_have_attribute("src", qr_image("live"))
     await desktop.page.reload()
@@ -89,13 +92,16 @@ async def test_wait_in_the_queue_shows_the_place(api: ScriptedApi, desktop: Onbo
 async def test_breaker_open_is_explained_and_tried_again(
     api: ScriptedApi, desktop: OnboardingPage
 ) -> None:
-    await desktop.page.clock.install()
+    await desktop.stop_clock()
     api.present = [IDLE]
     await desktop.open()
     await api.hear("request-qr")
-    await api.say("error", code="SERVICE_UNAVAILABLE", message="Перерыв", retryAfter=30)
-    await desktop.shows("Попробуем сами через 0:")
-    await desktop.page.clock.fast_forward(30_500)
+    await api.say("error", code="SERVICE_UNAVAILABLE", message="Перерыв", retryAfter=6)
+    await desktop.shows("Попробуем сами через 0:06")
+    await desktop.move_clock(5)
+    await desktop.shows("Попробуем сами через 0:01")
+    assert api.heard == []
+    await desktop.move_clock(2)
     await api.hear("request-qr")
 
 
