@@ -26,7 +26,8 @@ pytestmark = [pytest.mark.node, pytest.mark.timeout(300)]
 def node() -> Node:
     """Node.js, with the page's packages installed beside the page."""
     try:
-        build()
+        # As the browser's tests do: an install of more packages would begin with none.
+        build(development=True)
         return find_node()
     except FrontendBuildError as error:
         reason = f"NO TEST WITH THE npm CLIENT: {error}"
