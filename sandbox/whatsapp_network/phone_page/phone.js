@@ -19,6 +19,7 @@ const $ = (id) => document.getElementById(id);
 let chosen = location.hash.slice(1) || null;
 let lastEvent = 0;
 let away = false;
+let round = 0;
 
 function say(text, alarm = false) {
   const message = $("message");
@@ -58,6 +59,7 @@ async function attempt(action, done) {
 const linked = (device) => `Привязано: ${device.name}`;
 
 async function refresh() {
+  const mine = (round += 1);
   const [phones, screens, faults, events] = await Promise.all([
     api.phones(),
     api.screens(),
@@ -65,6 +67,8 @@ async function refresh() {
     api.events(lastEvent),
   ]);
   back();
+  // Something was asked or chosen meanwhile: what was told before that is older.
+  if (mine !== round) return;
   if (!phones.some(({ number }) => number === chosen)) chosen = phones.at(0)?.number ?? null;
   drawPhones($("phone"), phones, chosen);
   const phone = phones.find(({ number }) => number === chosen);
@@ -78,9 +82,8 @@ async function refresh() {
   for (const sign of SIGNS) $(sign).disabled = !listened;
   $("scan").disabled = !phone || screens.length === 0;
   if (phones.length === 0) $("new-phone").open = true;
-  // Two refreshes may overlap and bring the same events.
-  addEvents($("events"), events.filter(({ sequence }) => sequence > lastEvent));
-  lastEvent = Math.max(lastEvent, events.at(-1)?.sequence ?? 0);
+  addEvents($("events"), events);
+  lastEvent = events.at(-1)?.sequence ?? lastEvent;
 }
 
 async function poll() {
@@ -97,6 +100,7 @@ function digits(typed) {
 
 function choose(number) {
   chosen = number;
+  round += 1;
   history.replaceState(null, "", `#${number}`);
 }
 
