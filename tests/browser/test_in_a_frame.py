@@ -111,8 +111,6 @@ async def test_page_of_another_site_may_not_show_it(
     ):
         embedding.shown = f"{api.url}/marketplace/onboarding?token=any"
         page = await context.new_page()
-        async with page.expect_event(
-            "console", lambda message: "frame-ancestors" in message.text, timeout=10_000
-        ):
+        async with page.expect_event("console", lambda message: "frame-ancestors" in message.text):
             await page.goto(embedding.origin)
         assert not page.frames[1].url.startswith(api.url)
