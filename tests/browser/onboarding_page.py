@@ -61,7 +61,7 @@ class OnboardingPage:
         """By 9 s at most: a page that finds itself later than that by 10 s has slept."""
         self._now += timedelta(seconds=seconds)
         await self.page.clock.set_fixed_time(self._now)
-        await self.page.clock.run_for(seconds * 1000)
+        await self.page.clock.run_for(round(seconds * 1000))
 
     @property
     def card(self) -> Locator:
