@@ -13,7 +13,7 @@ from tests.support.make_run import Run
 pytestmark = pytest.mark.timeout(300)
 
 SALONS = ("Ромашка", "Борода")
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
@@ -31,7 +31,8 @@ __all__ = ["whatsapp_network_process"]
 
 pytestmark = pytest.mark.timeout(300)
 
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 60.0
+"""A process that is gone is missed after 15 s at the earliest."""
 SCREENS: Final = {
     SessionStatus.RECONNECTING: "reconnecting",
     SessionStatus.FROZEN: "frozen",
@@ -173,11 +174,12 @@ async def seen_on(page: Page, ending: Ending) -> None:
 
 
 async def seen_in_health(world: EndingWorld, salon: Ended, ending: Ending) -> None:
-    async def told() -> bool:
-        return bool((await world.health(salon))["reason"] == ending.reason)
+    async def told() -> dict[str, Any] | None:
+        report = await world.health(salon)
+        return report if report["reason"] == ending.reason else None
 
-    await wait_until(told, PATIENCE_S, ending.reason)
-    report = await world.health(salon)
+    report = await wait_until(told, PATIENCE_S, ending.reason)
+    assert report is not None
     assert report["status"] == ending.status
     assert not report["connected"]
     assert report["linked"] == ending.keeps_device

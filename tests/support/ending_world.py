@@ -26,7 +26,8 @@ QUICK: Final = {
     "RECONNECT_SLOW_S": "120",
     "PROXY_FOLLOW_S": "0.3",
     "LINE_CHECK_S": "3",
-    "LINE_ANSWER_S": "2",
+    # So that a line is not taken for dark when a busy machine lets the network stand still.
+    "LINE_ANSWER_S": "4",
 }
 
 
