@@ -17,7 +17,7 @@ from sandbox.services.server import ServerCommand, open_log, tethered
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
 SETTLED_AFTER_S: Final = 20.0
-OUTPUT_TIMEOUT_S: Final = 1.0
+OUTPUT_TIMEOUT_S: Final = 5.0
 CHUNK: Final = 65536
 
 

@@ -19,6 +19,9 @@ from sandbox.run.terminal import Terminal
 from sandbox.services.errors import SandboxError
 from tests.support.waiting import wait_until
 
+PATIENCE_S = 40.0
+"""For a child to start, or to end: only what fails waits for so long."""
+
 STUBBORN = """
 import signal, time
 for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,7 +59,7 @@ def spec(source: str, name: str = "child", *, tier: int = 0, **changes: object) 
         "argv": (sys.executable, "-I", "-c", source),
         "environment": {"PATH": os.defpath},
         "tier": tier,
-        "stop_timeout_s": 5.0,
+        "stop_timeout_s": PATIENCE_S,
         **changes,
     }
     return ChildSpec(**values)  # type: ignore[arg-type] # checked by the dataclass's users
@@ -77,7 +80,7 @@ class Stage:
         async def is_ready(_child: Child) -> bool:
             return said in self.output
 
-        return await self.supervisor.start(wanted, is_ready, timeout_s=10)
+        return await self.supervisor.start(wanted, is_ready, timeout_s=PATIENCE_S)
 
 
 @asynccontextmanager
@@ -102,7 +105,8 @@ async def test_a_child_that_dies_is_started_again_and_told_of() -> None:
         first = child.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        await wait_until(lambda: child.starts == 2 and acting.output.count("| ready") == 2)
+        await wait_until(lambda: acting.output.count("| ready") == 2, PATIENCE_S)
+        assert child.starts == 2
         assert child.pid not in (None, first)
         assert "child was ended by SIGKILL; it is started again in 0.5 s." in acting.output
 
@@ -112,7 +116,7 @@ async def test_a_child_that_ends_by_itself_is_started_again(tmp_path: Path) -> N
     async with stage() as acting:
         child = await acting.start(spec(UNTIL_TOLD.format(path=str(told))))
         told.touch()
-        await wait_until(lambda: child.starts >= 2)
+        await wait_until(lambda: child.starts >= 2, PATIENCE_S)
         assert "child ended with exit code 0" in acting.output
 
 
@@ -141,11 +145,11 @@ async def test_a_child_that_does_not_end_is_killed_after_its_deadline() -> None:
 
 async def test_a_second_order_kills_at_once() -> None:
     async with stage() as acting:
-        child = await acting.start(spec(STUBBORN, stop_timeout_s=60))
+        child = await acting.start(spec(STUBBORN, stop_timeout_s=100))
         stopping = asyncio.create_task(acting.supervisor.stop())
         await asyncio.sleep(0)
         acting.supervisor.kill()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await stopping
     assert child.exit_code == -signal.SIGKILL
 
@@ -153,10 +157,10 @@ async def test_a_second_order_kills_at_once() -> None:
 async def test_a_child_that_waits_for_its_next_start_stops_at_once(tmp_path: Path) -> None:
     told = tmp_path / "told"
     async with stage() as acting:
-        child = await acting.start(spec(UNTIL_TOLD.format(path=str(told)), stop_timeout_s=60))
+        child = await acting.start(spec(UNTIL_TOLD.format(path=str(told)), stop_timeout_s=100))
         told.touch()
-        await wait_until(lambda: "started again" in acting.output and child.pid is None)
-        async with asyncio.timeout(5):
+        await wait_until(lambda: "started again" in acting.output and child.pid is None, PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
             await acting.supervisor.stop()
     assert child.starts <= 2
 
@@ -176,7 +180,7 @@ async def test_what_a_dead_child_had_started_does_not_outlive_it() -> None:
         grandchild = int(acting.output.split("| ")[1])
         assert child.pid is not None
         os.kill(child.pid, signal.SIGKILL)
-        await wait_until(lambda: not alive(grandchild))
+        await wait_until(lambda: not alive(grandchild), PATIENCE_S)
 
 
 async def test_a_child_that_ends_before_it_is_ready_is_an_error_in_one_line() -> None:
@@ -201,7 +205,7 @@ async def test_a_child_that_ends_in_the_moment_it_is_ready_is_an_error_too() -> 
 
     async with stage() as acting:
         with pytest.raises(SandboxError, match="ended with exit code 0"):
-            await acting.supervisor.start(spec("print('ready')"), ended, timeout_s=10)
+            await acting.supervisor.start(spec("print('ready')"), ended, timeout_s=PATIENCE_S)
 
 
 async def test_a_child_that_never_gets_ready_is_an_error_with_a_deadline() -> None:
