@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import structlog
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from sandbox.whatsapp_network.curve25519 import KeyPair
@@ -55,8 +55,8 @@ async def test_device_that_signs_with_a_foreign_key_is_not_linked(
 async def test_client_that_does_not_answer_the_phone_is_not_linked(
     network: Network, companion: CompanionClient
 ) -> None:
-    network.settings.request_deadline_s = 0.01
     async with companion.offer() as (_, qrs):
+        network.settings.request_deadline_s = 0.01
         with pytest.raises(NetworkError) as caught:
             await phone_of(network).scan(qrs[0])
     assert caught.value.code is Code.LINK_TIMEOUT
@@ -224,15 +224,19 @@ async def test_broken_stream_closes_that_connection_only(
         assert (await session.receive()).tag == "success"
 
 
+async def greet_and_wait(socket: ClientConnection) -> None:
+    await socket.send(HEADER)
+    await socket.recv()
+
+
 async def test_client_that_stops_within_the_handshake_is_let_go(
     network: Network, companion: CompanionClient
 ) -> None:
     network.settings.handshake_deadline_s = 0.05
     with structlog.testing.capture_logs():
         async with connect(companion._url, compression=None, proxy=None) as socket:
-            await socket.send(HEADER)
             with pytest.raises(ConnectionClosed):
-                await socket.recv()
+                await greet_and_wait(socket)
     assert network.stats().handshakes == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.whatsapp_network import state_file
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:

@@ -130,9 +130,9 @@ async def test_code_links_after_a_wrong_try(network: Network, companion: Compani
 async def test_code_lives_60_seconds(
     network: Network, companion: CompanionClient, clock: Clock, after_s: float, code: Code
 ) -> None:
-    network.settings.request_deadline_s = 0.3
     async with companion.offer() as (session, _):
         await hello(session, KeyPair())
+        network.settings.request_deadline_s = 0.3
         clock.now_s += after_s
         with pytest.raises(NetworkError) as caught:
             await phone_of(network).type_code(CODE)
