@@ -1,9 +1,17 @@
 """A claim's hold, as the process that has it knows it."""
 
-import asyncio
+import pytest
 
+from api_service.core import claims
 from api_service.core.claims import Hold
-from tests.support.waiting import wait_until
+from tests.support.clock import Clock
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(claims, "_now", clock)
+    return clock
 
 
 async def _kept() -> bool:
@@ -14,11 +22,13 @@ async def _lost() -> bool:
     return False
 
 
-async def test_a_hold_ends_unless_it_is_renewed() -> None:
-    hold = Hold(1.0)
+async def test_a_hold_ends_unless_it_is_renewed(clock: Clock) -> None:
+    hold = Hold(60)
     renew_in_vain, renew = hold.renewing(_lost), hold.renewing(_kept)
-
-    await wait_until(lambda: not hold.lasts())
+    clock.now_s += 59
+    assert hold.lasts()
+    clock.now_s += 1
+    assert not hold.lasts()
 
     assert not await renew_in_vain()
     assert not hold.lasts()
@@ -26,12 +36,11 @@ async def test_a_hold_ends_unless_it_is_renewed() -> None:
     assert hold.lasts()
 
 
-async def test_it_lasts_from_the_moment_before_it_was_asked_for() -> None:
-    hold, clock = Hold(0.2), asyncio.get_running_loop().time
+async def test_it_lasts_from_the_moment_before_it_was_asked_for(clock: Clock) -> None:
+    hold = Hold(60)
 
     async def slow() -> bool:
-        begun = clock()
-        await wait_until(lambda: clock() > begun + 0.2)
+        clock.now_s += 60
         return True
 
     assert await hold.renewing(slow)()
