@@ -16,7 +16,13 @@ ANSWERED: Final = LineReport(answered=True)
 SILENT: Final = LineReport(answered=False)
 NOT_CONNECTED: Final = LineReport(answered=False, connected=False, logged_in=False)
 
-Answer = Callable[[], LineReport]
+
+class Held:
+    """An answer that comes when it is let."""
+
+    def __init__(self, report: LineReport) -> None:
+        self.report = report
+        self.let = asyncio.Event()
 
 
 class ScriptedClient(LinkedClient):
@@ -25,7 +31,7 @@ class ScriptedClient(LinkedClient):
     def __init__(self, deliver: Deliver) -> None:
         self.deliver: Callable[[GatewayEvent], None] = deliver
         self.route = None
-        self.answers: list[LineReport | Exception | None] = [ANSWERED]
+        self.answers: list[LineReport | Held | Exception | None] = [ANSWERED]
         self.asked = 0
         self.closed = False
 
@@ -39,6 +45,9 @@ class ScriptedClient(LinkedClient):
             await asyncio.Event().wait()
         if isinstance(answer, Exception):
             raise answer
+        if isinstance(answer, Held):
+            await answer.let.wait()
+            return answer.report
         assert answer is not None
         await asyncio.sleep(0 if answer.answered else answer_s)
         return answer

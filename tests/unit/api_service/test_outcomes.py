@@ -11,6 +11,7 @@ from shared.errors import ErrorCode
 from shared.failures import failure_code
 from shared.messages.events import AnySessionEvent, CommandResult, Connected
 from shared.messages.status import Reason, SessionStatus
+from tests.support.waiting import PATIENCE_S
 
 ONE, TWO = SessionId("company_1"), SessionId("company_2")
 
@@ -63,7 +64,7 @@ async def test_a_cancellation_that_was_swallowed_before_ends_the_wait() -> None:
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 1)
+        await asyncio.wait_for(task, PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from api_service.realtime.gate import Gate, Message, _fault_of_packet, _fault_of
 from api_service.realtime.handshake import Handshake, read_handshake
 from api_service.realtime.origins import AllowedOrigins
 from api_service.realtime.qr_image import QUIET_ZONE_MODULES, qr_data_uri
+from tests.support.waiting import PATIENCE_S
 
 QR_TEXT = "https://wa.me/settings/linked_devices#2@" + "AbC+/=," * 30
 
@@ -209,7 +210,7 @@ async def test_a_body_that_does_not_come_is_refused_and_never_reaches_the_engine
         reached.append("engine")
 
     scope = {"type": "http", "method": "POST"}
-    await asyncio.wait_for(Gate(engine, body_s=0.05)(scope, receive, send), 5)
+    await asyncio.wait_for(Gate(engine, body_s=0.05)(scope, receive, send), PATIENCE_S)
 
     assert [message.get("status") for message in sent] == [408, None]
     assert not reached

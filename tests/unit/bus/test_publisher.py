@@ -16,7 +16,7 @@ from shared.company_id import SessionId
 from shared.messages.events import Connected, Disconnected, PairingCode, StatusChanged
 from shared.messages.snapshot import LiveCode, Snapshot
 from shared.messages.status import SessionStatus
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 SESSION = SessionId("company_1001")
 
@@ -84,7 +84,7 @@ async def test_what_is_published_goes_out_in_order(
     for announcement in sent:
         publisher.publish(announcement)
 
-    assert await publisher.flush(2)
+    assert await publisher.flush(PATIENCE_S)
     assert announcer.told == sent
 
 
@@ -109,7 +109,7 @@ async def test_durable_events_outlive_an_outage_in_their_order_and_news_does_not
 
     announcer.away = False
 
-    assert await publisher.flush(2)
+    assert await publisher.flush(PATIENCE_S)
     assert [item.event for item in announcer.told[:2]] == [first.event, second.event]
     last = announcer.told[-1]
     assert last.snapshot == second.snapshot
@@ -128,7 +128,7 @@ async def test_after_an_outage_the_newest_state_has_the_last_word(
     newest = connected()
     publisher.publish(newest)
 
-    assert await publisher.flush(2)
+    assert await publisher.flush(PATIENCE_S)
     assert announcer.told[-1].snapshot == newest.snapshot
 
 
@@ -141,7 +141,7 @@ async def test_an_answer_that_would_be_the_same_again_holds_nobody_up(
     announcer.refusal = None
     publisher.publish(disconnected())
 
-    assert await publisher.flush(2)
+    assert await publisher.flush(PATIENCE_S)
     assert isinstance(announcer.told[0].event, Disconnected)
 
 
@@ -149,11 +149,11 @@ async def test_everything_is_told_again_when_redis_may_have_forgotten(
     publisher: Publisher, announcer: FakeAnnouncer
 ) -> None:
     publisher.publish(connected())
-    assert await publisher.flush(2)
+    assert await publisher.flush(PATIENCE_S)
 
     publisher.tell_everything_again()
 
-    assert await publisher.flush(2)
+    assert await publisher.flush(PATIENCE_S)
     assert [type(item.event) for item in announcer.told] == [Connected, StatusChanged]
 
 
@@ -164,7 +164,7 @@ async def test_a_newer_owner_silences_us_without_retries(
 
     publisher.publish(connected())
 
-    assert await publisher.flush(2)
+    assert await publisher.flush(PATIENCE_S)
     assert announcer.tries == 1
 
 
@@ -186,7 +186,7 @@ async def test_the_queue_is_bounded_and_keeps_what_must_arrive(announcer: FakeAn
 
     assert publisher.waiting <= MAX_WAITING + 1
     task = asyncio.create_task(publisher.run())
-    assert await publisher.flush(10)
+    assert await publisher.flush(60)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert announcer.told[0] == must_arrive
@@ -199,14 +199,14 @@ async def test_what_a_server_may_have_lost_with_its_last_second_is_told_again_in
     first, second, third = connected(), disconnected(), connected()
     publisher.publish(first)
     publisher.publish(second)
-    assert await publisher.flush(2)
+    assert await publisher.flush(PATIENCE_S)
     announcer.told.clear()
     announcer.answering = "second" if lost else "first"
 
     publisher.publish(third)
     publisher.tell_everything_again()
 
-    assert await publisher.flush(2)
+    assert await publisher.flush(PATIENCE_S)
     durable = [item.event for item in announcer.told if item.durable]
     assert durable == ([first.event, second.event, third.event] if lost else [third.event])
     assert announcer.told[0].snapshot == third.snapshot
@@ -231,7 +231,7 @@ async def test_a_code_that_went_by_while_redis_was_away_is_told_afterwards(
 
     announcer.away = False
 
-    assert await publisher.flush(2)
+    assert await publisher.flush(PATIENCE_S)
     status_told, code_told = announcer.told
     assert (status_told.code, code_told.keep_code) == (live, True)
     assert isinstance(code_told.event, PairingCode)

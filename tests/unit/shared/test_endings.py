@@ -41,7 +41,7 @@ def test_architecture_prints_the_table_as_it_is() -> None:
     assert printed == [line(ending) for ending in ENDINGS.values()]
 
 
-@pytest.mark.parametrize("reason", set(Reason) - OF_LINK_ATTEMPTS)
+@pytest.mark.parametrize("reason", [it for it in Reason if it not in OF_LINK_ATTEMPTS])
 def test_every_reason_a_session_may_have_is_in_the_table(reason: Reason) -> None:
     assert ENDINGS[reason].reason is reason
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 from shared.http_server import listen
+from tests.support.waiting import PATIENCE_S
 
 
 async def test_small_frames_leave_at_once() -> None:
@@ -18,6 +19,6 @@ async def test_small_frames_leave_at_once() -> None:
     server = await asyncio.start_server(note, sock=listener)
     async with server:
         _, writer = await asyncio.open_connection(*listener.getsockname())
-        assert await asyncio.wait_for(accepted, 5)
+        assert await asyncio.wait_for(accepted, PATIENCE_S)
         writer.close()
         await writer.wait_closed()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from whatsapp_service.gateway import client_maps
 from whatsapp_service.gateway.client_maps import ClientMaps
 
@@ -68,7 +68,7 @@ async def test_a_call_that_hangs_holds_a_change_up_for_its_look_up_only(
     monkeypatch.setattr(client_maps, "LOOK_UP_S", 0.02)
     hanging = await maps.call(asyncio.Event().wait)
 
-    async with asyncio.timeout(5), maps.changing():
+    async with asyncio.timeout(PATIENCE_S), maps.changing():
         assert not hanging.done()
     hanging.cancel()
 
@@ -88,5 +88,5 @@ async def test_whoever_gives_up_in_the_middle_holds_nothing(
     call.cancel()
     await asyncio.gather(call, return_exceptions=True)
 
-    async with asyncio.timeout(5), maps.changing():
+    async with asyncio.timeout(PATIENCE_S), maps.changing():
         assert call.cancelled()

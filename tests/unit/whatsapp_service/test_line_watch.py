@@ -14,6 +14,7 @@ from tests.support.scripted_lines import (
     ANSWERED,
     NOT_CONNECTED,
     SILENT,
+    Held,
     ScriptedClient,
     ScriptedGateway,
     connect,
@@ -26,14 +27,20 @@ from whatsapp_service.sessions.line_watch import LineWatch, WatchTimes
 from whatsapp_service.sessions.session import MAILBOX_SIZE
 
 QUICK = WatchTimes(interval_s=0.09, answer_s=0.05)
-SLOW = WatchTimes(interval_s=4.5, answer_s=0.05)
-"""Looks every 0.1 s, and asks nobody by itself within a test."""
+SLOW = WatchTimes(interval_s=450.0, answer_s=0.05)
+"""Asks nobody by itself within a test."""
 
 
 @pytest.fixture
 async def stage(gateway: ScriptedGateway) -> AsyncIterator[Stage]:
     async with running_stage(gateway) as stage:
         yield stage
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one who asks seldom."""
+    monkeypatch.setattr(LineWatch, "_look_s", 0.01)
 
 
 @pytest.fixture
@@ -160,11 +167,14 @@ async def test_whoever_has_just_been_heard_is_not_asked(
 async def test_something_heard_while_an_answer_is_owed_proves_the_line(
     stage: Stage, client: ScriptedClient
 ) -> None:
-    client.answers = [SILENT]
-    async with Watching(stage, WatchTimes(interval_s=0.09, answer_s=0.5)):
-        for asked in (1, 2, 3):
+    owed = [Held(SILENT) for _ in range(4)]
+    client.answers = [*owed]
+    async with Watching(stage):
+        for asked, answer in enumerate(owed[:-1], 1):
             await wait_until(lambda asked=asked: client.asked == asked)  # type: ignore[misc]
             client.deliver(Heard(from_phone=False))
+            answer.let.set()
+        await wait_until(lambda: client.asked == len(owed))
 
     assert reasons(stage) == []
 
@@ -194,10 +204,12 @@ async def test_trouble_with_one_question_ends_no_watch(
 async def test_a_socket_that_is_lost_while_an_answer_is_owed_is_the_librarys_to_open(
     stage: Stage, client: ScriptedClient, gateway: ScriptedGateway
 ) -> None:
-    client.answers = [NOT_CONNECTED]
-    async with Watching(stage, WatchTimes(interval_s=0.09, answer_s=0.5)) as watching:
+    owed = Held(NOT_CONNECTED)
+    client.answers = [owed]
+    async with Watching(stage) as watching:
         await wait_until(lambda: client.asked == 1)
         client.deliver(SocketLost())
+        owed.let.set()
         await wait_until(lambda: watching.idle)
 
     assert reasons(stage) == [Reason.SOCKET_LOST]

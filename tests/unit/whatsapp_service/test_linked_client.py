@@ -9,7 +9,7 @@ import pytest
 
 from shared.company_id import SessionId
 from tests.support.session_stage import JID
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from whatsapp_service.gateway import linked_client
 from whatsapp_service.gateway.device_jid import DeviceJid
 from whatsapp_service.gateway.events import CONVERSIONS, Answered, Heard
@@ -194,7 +194,7 @@ async def test_a_close_that_hangs_holds_nobody_up_and_is_finished_later(
     library.closing.clear()
 
     closing = asyncio.create_task(client.close())
-    async with asyncio.timeout(5), client._gateway.maps.changing():
+    async with asyncio.timeout(PATIENCE_S), client._gateway.maps.changing():
         assert not library.stopped
     await closing
     assert not library.stopped

@@ -9,7 +9,7 @@ from shared.messages.commands import Freeze, RequestPairingCode, RequestQr, Thaw
 from shared.messages.events import Logout, PairingCodeError, StatusChanged
 from shared.messages.status import Reason, SessionStatus
 from tests.support.session_stage import JID, Stage, command
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from whatsapp_service.gateway.linked_client import LinkedClient, LogOutFailedError
 from whatsapp_service.sessions import retrying, unlink_desk
 from whatsapp_service.sessions.state import State
@@ -28,7 +28,7 @@ async def test_whoever_waits_for_a_code_is_told_of_the_freeze(stage: Stage) -> N
 
     await stage.session.submit(freeze)
 
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, PATIENCE_S)
     assert stage.heard.answers(asked) == [ErrorCode.SALON_FROZEN]
     [told] = stage.heard.events(PairingCodeError)
     assert told.code is ErrorCode.SALON_FROZEN
@@ -86,7 +86,7 @@ async def test_an_unlinking_under_way_goes_on_and_leaves_the_salon_frozen(
     assert stage.session.state == frozen()
     assert stage.session.unlinking.wanted
     stage.rows.credentials_away = False
-    await asyncio.wait_for(unlinking, 10)
+    await asyncio.wait_for(unlinking, PATIENCE_S)
     assert stage.heard.answers(asked) == [None]
     assert [told.reason for told in stage.heard.events(Logout)] == [Reason.UNLINKED]
     assert stage.session.state == frozen(None)
@@ -119,7 +119,7 @@ async def test_a_frozen_salon_that_whatsapp_does_not_unlink_is_closed_again(
 
     stage.session.post(stage.session.unlinking.on_opened)
 
-    await asyncio.wait_for(unlinking, 5)
+    await asyncio.wait_for(unlinking, PATIENCE_S)
     assert stage.heard.answers(asked) == [ErrorCode.UNLINK_FAILED]
     await wait_until(lambda: client.closed)
     assert stage.session.state == frozen()
