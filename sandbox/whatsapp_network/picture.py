@@ -10,7 +10,6 @@ from PIL import Image, UnidentifiedImageError
 from sandbox.whatsapp_network.errors import Code, NetworkError
 
 PICTURE_MAX_BYTES: Final = 10 * 1024 * 1024
-QR_CODES: Final = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 
 
 def read_qr(picture: bytes) -> str:
@@ -27,7 +26,9 @@ def read_qr(picture: bytes) -> str:
         ValueError,
     ) as error:
         raise NetworkError(Code.PICTURE_INVALID, "Это не картинка") from error
-    codes = zxingcpp.read_barcodes(image, formats=QR_CODES)
+    # Made anew each time: a constant would outlive the library, which complains of it at the end.
+    qr_codes = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    codes = zxingcpp.read_barcodes(image, formats=qr_codes)
     if not codes:
         raise NetworkError(Code.PICTURE_WITHOUT_QR, "На картинке нет QR-кода")
     return codes[0].text
