@@ -18,7 +18,7 @@ from sandbox.services.errors import SandboxError
 
 TETHER = Path(__file__).with_name("tether.py")
 POLL_INTERVAL_S = 0.02
-KILL_TIMEOUT_S = 5.0
+KILL_TIMEOUT_S = 20.0
 LEFTOVER_TIMEOUT_S = 10.0
 
 
@@ -88,7 +88,7 @@ class RunningServer:
                 )
             time.sleep(POLL_INTERVAL_S)
 
-    def stop(self, timeout_s: float = 5.0) -> None:
+    def stop(self, timeout_s: float = 20.0) -> None:
         """End the server: asked first, killed after `timeout_s`. Harmless when it has ended."""
         if self._process.poll() is None:
             self._process.send_signal(self._command.stop_signal)

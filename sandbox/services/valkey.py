@@ -66,7 +66,7 @@ def prepare(setup: ValkeySetup) -> ServerCommand:
     )
 
 
-def start(setup: ValkeySetup, timeout_s: float = 15.0) -> RunningServer:
+def start(setup: ValkeySetup, timeout_s: float = 30.0) -> RunningServer:
     """Prepare, start and wait until Valkey answers. The caller stops it."""
     server = RunningServer(prepare(setup))
     try:

@@ -10,6 +10,7 @@ from typing import Final
 
 import uvicorn
 
+from sandbox.services.ports import free_port
 from sandbox.whatsapp_network import state_file
 from sandbox.whatsapp_network.chat_server import listen
 from sandbox.whatsapp_network.control_api import ControlApi
@@ -115,9 +116,9 @@ def _bind(port: int, last_port: int | None) -> socket.socket:
     if port:
         return _listener(port)
     try:
-        return _listener(last_port or 0)
+        return _listener(last_port or free_port())
     except PortTakenError:
-        return _listener(0)
+        return _listener(free_port())
 
 
 def _listener(port: int) -> socket.socket:

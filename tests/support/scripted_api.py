@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from api_service.web.assets import Assets
 from api_service.web.headers import page_headers
+from sandbox.services.ports import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 
 NAMESPACE: Final = "/marketplace"
@@ -100,8 +101,8 @@ class ScriptedApi:
         """Listen, on the same port as before if there was one."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._port = self._port or free_port()
         listener.bind(("127.0.0.1", self._port))
-        self._port = listener.getsockname()[1]
         self._io = self._new_socket_server()
         config = uvicorn.Config(
             self._app(),

@@ -10,7 +10,7 @@ PIECE_BYTES = 65_536
 
 
 class Wire:
-    """Its port stays the same."""
+    """Its port stays the same, and nobody's connection takes it meanwhile."""
 
     def __init__(self, port: int) -> None:
         self._outside = port
@@ -23,6 +23,7 @@ class Wire:
         """What was held back in silence goes on its way."""
         self._carries.set()
         if self._server is None:
+            self.port = self.port or free_port()
             self._server = await asyncio.start_server(self._accept, LOOPBACK, self.port)
 
     async def cut(self) -> None:
