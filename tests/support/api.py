@@ -37,6 +37,10 @@ NO_YCLIENTS: Final = "http://127.0.0.1:9"
 HEALTH_TOKEN: Final = "test-health-token-0123456789-abcdefg"
 
 
+START_S: Final = 40.0
+END_S: Final = 60.0
+"""Only what fails takes so long."""
+
 _documents: list[tuple[list[tuple[str, str, Operation]], Documented]] = []
 
 
@@ -97,10 +101,10 @@ async def running_api(
     server = Server(uvicorn_config(application, settings))
     serving = asyncio.create_task(server.serve(sockets=[door]))
     url = f"http://127.0.0.1:{_port_of(door)}"
-    await wait_until(lambda: server.started or serving.done(), 20, "the API serves")
+    await wait_until(lambda: server.started or serving.done(), START_S, "the API serves")
     try:
         for listener in () if without_redis else application.listeners:
-            await asyncio.wait_for(listener.subscribed.wait(), 20)
+            await asyncio.wait_for(listener.subscribed.wait(), START_S)
         hooks = {"response": [_checked_by(documented(application))]}
         async with httpx2.AsyncClient(
             base_url=url, timeout=30, event_hooks=hooks, verify=NOBODY
@@ -109,7 +113,7 @@ async def running_api(
     finally:
         await application.release_sockets()
         server.should_exit = True
-        await asyncio.wait_for(serving, 30)
+        await asyncio.wait_for(serving, END_S)
 
 
 def documented(application: Application) -> Documented:

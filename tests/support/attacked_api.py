@@ -14,7 +14,7 @@ from shared.messages.commands import Command
 from tests.support.api import running_api
 from tests.support.whatsapp_side import whatsapp_side
 
-START_S = 30.0
+START_S = 60.0
 END_S = 20.0
 
 

@@ -61,7 +61,8 @@ class ClientProcess:
 
     async def read(self, output: asyncio.StreamReader) -> None:
         async for line in output:
-            self._events.append(json.loads(line))
+            if line.endswith(b"\n"):  # else it was killed in the middle of a word
+                self._events.append(json.loads(line))
 
     def _find(self, kinds: tuple[str, ...]) -> int | None:
         unread = range(self._read, len(self._events))

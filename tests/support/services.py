@@ -15,8 +15,10 @@ from sandbox.services import postgres, valkey
 from sandbox.services.ports import free_port
 from shared.db_migrations import apply_migrations
 from tests.support.places import open_folder
+from tests.support.waiting import block_until
 
 TEMPLATE: Final = "template_migrated"
+IN_USE_S: Final = 30.0
 
 _names = (f"test_{number}" for number in itertools.count(1))
 
@@ -33,16 +35,28 @@ class PostgresServer:
     def create_database(self, template: str = "template1") -> str:
         """Create a database of a name of its own and return that name."""
         name = next(_names)
-        self.run(SQL("CREATE DATABASE {} TEMPLATE {}"), name, template)
+        self._once_nobody_uses_it(SQL("CREATE DATABASE {} TEMPLATE {}"), name, template)
         return name
 
     def drop_database(self, name: str) -> None:
         """Drop it also when something is still connected: that is for the test to assert."""
-        self.run(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
+        self._once_nobody_uses_it(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
 
     def run(self, statement: SQL, *names: str) -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement.format(*map(Identifier, names)))
+
+    def _once_nobody_uses_it(self, statement: SQL, *names: str) -> None:
+        """Postgres gives those who have been sent away 5 s to go, and then gives up."""
+
+        def done() -> bool:
+            try:
+                self.run(statement, *names)
+            except psycopg.errors.ObjectInUse:
+                return False
+            return True
+
+        block_until(done, IN_USE_S, f"{names[0]} is used by nobody")
 
 
 @pytest.fixture(scope="session")

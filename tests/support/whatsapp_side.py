@@ -29,6 +29,7 @@ from shared.messages.events import (
 from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
 from shared.messages.status import Reason, SessionStatus
 
+READY_S: Final = 40.0
 PROCESS_ID: Final = "whatsapp-side-1"
 """Its snapshots carry it, and its heart beats."""
 
@@ -186,7 +187,7 @@ async def whatsapp_side(redis_url: str) -> AsyncIterator[WhatsAppSide]:
     side = WhatsAppSide(redis)
     running = asyncio.create_task(side.run())
     try:
-        await asyncio.wait_for(side.ready(), 20)
+        await asyncio.wait_for(side.ready(), READY_S)
         yield side
     finally:
         running.cancel()

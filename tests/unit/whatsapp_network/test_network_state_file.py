@@ -1,14 +1,12 @@
 """What survives a restart, and what a crash or a broken file does."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import structlog
 from pydantic_core import PydanticSerializationError
 
-from sandbox.services.ports import free_port
 from sandbox.whatsapp_network import state_file
 from sandbox.whatsapp_network.account import Companion, SignedPreKey, new_account
 from sandbox.whatsapp_network.network import Network
@@ -125,14 +123,9 @@ async def test_disk_that_refuses_does_not_end_the_keeper(tmp_path: Path, state: 
     assert load(folder / "state.json") == state
 
 
-def at_ports_of_nobody(options: Options) -> Options:
-    """Not such as anybody's connection may take before the network comes back."""
-    return replace(options, chat_port=free_port(), control_port=free_port())
-
-
 async def test_service_comes_back_on_its_ports_with_its_key(tmp_path: Path) -> None:
     options = Options(data_dir=tmp_path)
-    async with run_service(at_ports_of_nobody(options)) as first:
+    async with run_service(options) as first:
         first.network.ensure_account("79990000001", "Салон")
     async with run_service(options) as second:
         assert second.chat_port == first.chat_port
@@ -143,7 +136,7 @@ async def test_service_comes_back_on_its_ports_with_its_key(tmp_path: Path) -> N
 
 async def test_taken_port_of_the_last_run_is_given_up(tmp_path: Path) -> None:
     options = Options(data_dir=tmp_path)
-    async with run_service(at_ports_of_nobody(options)) as first:
+    async with run_service(options) as first:
         pass
     blocker = await asyncio.start_server(lambda *_: None, LOOPBACK, first.chat_port)
     async with blocker, run_service(options) as second:
