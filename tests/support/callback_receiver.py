@@ -18,8 +18,15 @@ class Receiver:
     url: str
     got: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def events(self) -> list[str]:
-        return [str(body.get("event")) for _, body in self.got]
+    def about(self, salon_id: int) -> list[tuple[str, dict[str, Any]]]:
+        return [
+            (path, body)
+            for path, body in self.got
+            if salon_id in (body.get("salon_id"), body.get("company_id"))
+        ]
+
+    def events(self, salon_id: int) -> list[str]:
+        return [str(body.get("event")) for _, body in self.about(salon_id)]
 
     def resources(self) -> list[str]:
         return [f"{body.get('resource')} {body.get('status')}" for _, body in self.got]

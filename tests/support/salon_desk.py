@@ -1,6 +1,6 @@
 """A salon in the box and the two ways to speak of it: the application's, and its user's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx2
@@ -27,6 +27,8 @@ class Desk:
     user: httpx2.AsyncClient
     catalogue: CatalogueView
     hook: str
+    days: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The one whose times are looked at: the same for the whole test, also past midnight."""
 
     def activate(self) -> None:
         connection = self.box.world.connections.find(SALON)
@@ -47,11 +49,13 @@ class Desk:
         return answer.json()["data"]
 
     async def times(self, name: str = "Мария", title: str = "Женская стрижка") -> list[str]:
-        """As our code would look for them: the first free day, its times."""
+        """As our code would look for them: the second free day, its times."""
         asked = {"service_ids[]": self.service(title).id}
         person = self.person(name).id
-        dates = await self.data(f"book_dates/{SALON}", staff_id=person, **asked)
-        day = dates["booking_dates"][1]
+        if (name, title) not in self.days:
+            dates = await self.data(f"book_dates/{SALON}", staff_id=person, **asked)
+            self.days[name, title] = dates["booking_dates"][1]
+        day = self.days[name, title]
         return [
             str(each["datetime"])
             for each in await self.data(f"book_times/{SALON}/{person}/{day}", **asked)

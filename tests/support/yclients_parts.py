@@ -91,7 +91,7 @@ async def client_at(url: str, **changes: Any) -> AsyncIterator[Bench]:
         "partner_token": PARTNER_TOKEN,
         "application_id": APPLICATION_ID,
         "accept": ACCEPT,
-        "call_s": 5.0,
+        "call_s": 30.0,
     }
     budget, breaker = FreeBudget(), NotedBreaker()
     client = Yclients(Access(**{**given, **changes}), budget, breaker)

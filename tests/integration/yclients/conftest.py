@@ -36,9 +36,10 @@ def box_url(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 async def box(box_url: str, receiver: Receiver) -> AsyncIterator[YclientsControl]:
-    receiver.got.clear()
+    """What an earlier test's salon still has to say may come later: each looks at its own."""
     async with YclientsControl(box_url) as control:
         await control.reset()
+        receiver.got.clear()
         yield control
 
 
@@ -58,14 +59,20 @@ async def salon(box: YclientsControl, request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-async def desk(receiver: Receiver) -> AsyncIterator[Desk]:
-    receiver.got.clear()
+def hook() -> Iterator[Receiver]:
+    """Where the desk's news go: nothing of another test ever comes here."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def desk(hook: Receiver) -> AsyncIterator[Desk]:
     async with (
         running_yclients(salons=SALONS) as box,
         httpx2.AsyncClient(base_url=box.url, headers=PARTNER, verify=NOBODY) as partner,
         httpx2.AsyncClient(base_url=box.url, headers=USER, verify=NOBODY) as user,
     ):
-        hook = f"{receiver.url}/hook/secret"
-        desk = Desk(box, partner, user, await box.control.catalogue(SALON), hook)
+        url = f"{hook.url}/hook/secret"
+        desk = Desk(box, partner, user, await box.control.catalogue(SALON), url)
         desk.activate()
         yield desk

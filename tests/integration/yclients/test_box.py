@@ -15,6 +15,7 @@ from sandbox.services.loopback import NOBODY
 from sandbox.yclients.control_client import ControlError, YclientsControl
 from sandbox.yclients.operations import Operation
 from sandbox.yclients.quirks import QuirkKind
+from sandbox.yclients.rate import PER_SECOND
 from tests.support.callback_receiver import Receiver
 from tests.support.waiting import wait_until
 from tests.support.yclients import APPLICATION_ID
@@ -143,7 +144,7 @@ async def test_a_hang_ends_with_the_callers_patience(
     box: YclientsControl, box_url: str, salon: int
 ) -> None:
     await box.add_quirk(QuirkKind.HANG, salon_id=salon)
-    async with client_at(box_url, call_s=0.5) as impatient:
+    async with client_at(box_url, call_s=2.0) as impatient:
         with pytest.raises(AmbiguousError, match="timeout"):
             await impatient.client.uninstall(salon)
 
@@ -219,13 +220,20 @@ async def test_too_many_calls_are_refused_without_a_hint(
     await box.switch(rate_limit=True)
     try:
         async with httpx2.AsyncClient(base_url=box_url, headers=GOOD, verify=NOBODY) as http:
-            answers = await asyncio.gather(*(http.get(path) for _ in range(12)))
+            answers: list[httpx2.Response] = []
+
+            async def some_were_too_many() -> bool:
+                """A busy machine may need more than a second for the first twelve."""
+                answers.extend(await asyncio.gather(*(http.get(path) for _ in range(12))))
+                return any(answer.status_code == 429 for answer in answers)
+
+            await wait_until(some_were_too_many)
     finally:
         await box.switch(rate_limit=False)
 
     assert {answer.status_code for answer in answers} == {200, 429}
     assert all("retry-after" not in answer.headers for answer in answers)
-    assert (await box.stats()).most_in_a_second == 12
+    assert PER_SECOND < (await box.stats()).most_in_a_second <= len(answers)
 
 
 async def test_callbacks_come_once_doubled_and_in_the_wrong_order(
@@ -234,8 +242,8 @@ async def test_callbacks_come_once_doubled_and_in_the_wrong_order(
     await client.activate(salon, "key", [f"{receiver.url}{HOOK}"])
     await box.deliver(copies=2)
     await box.freeze(salon)
-    await wait_until(lambda: receiver.events() == ["freeze", "freeze"], what="both have come")
-    path, body = receiver.got[0]
+    await wait_until(lambda: receiver.events(salon) == ["freeze", "freeze"], what="both have come")
+    path, body = receiver.about(salon)[0]
     assert (path, body["salon_id"], body["application_id"]) == (
         "/webhook/yclients",
         salon,
@@ -249,7 +257,7 @@ async def test_callbacks_come_once_doubled_and_in_the_wrong_order(
     await box.uninstall(salon)
     assert await box.let_go() == 2
 
-    await wait_until(lambda: receiver.events() == ["uninstall", "payment"], what="swapped")
+    await wait_until(lambda: receiver.events(salon) == ["uninstall", "payment"], what="swapped")
 
     async def both_are_noted() -> bool:
         last = [(each.event, each.status) for each in await box.deliveries()][-2:]
@@ -265,8 +273,8 @@ async def test_changed_records_are_told_to_the_address_of_the_activation(
 
     await box.send_entity(salon, "record", 555, "update", {"id": 555})
 
-    await wait_until(lambda: receiver.got, what="it has come")
-    [(path, body)] = receiver.got
+    await wait_until(lambda: receiver.about(salon), what="it has come")
+    [(path, body)] = receiver.about(salon)
     assert path == HOOK
     assert body == {
         "company_id": salon,
@@ -287,8 +295,10 @@ async def test_one_salons_callbacks_may_go_another_way(
     await box.send_entity(salon, "record", 555, "update", {"id": 555, "comment": "…"})
     await box.send_entity(salon, "record", 556, "update", {"id": 556})
 
-    await wait_until(lambda: len(receiver.got) == 2, what="twice, and the second one not at all")
-    assert [body["data"] for _, body in receiver.got] == [{"id": 555}, {"id": 555}]
+    await wait_until(
+        lambda: len(receiver.about(salon)) == 2, what="twice, and the second one not at all"
+    )
+    assert [body["data"] for _, body in receiver.about(salon)] == [{"id": 555}, {"id": 555}]
 
 
 async def test_a_reset_ends_what_was_held_or_late(
@@ -306,8 +316,8 @@ async def test_a_reset_ends_what_was_held_or_late(
     assert (await box.stats()).held == 0
     assert await box.let_go() == 0
     await box.send_lifecycle(salon, "probe")
-    await wait_until(lambda: receiver.got, what="the next one comes at once")
-    assert receiver.events() == ["probe"]
+    await wait_until(lambda: receiver.about(salon), what="the next one comes at once")
+    assert receiver.events(salon) == ["probe"]
 
 
 async def test_what_posted_numbers_are_no_text(box_url: str, salon: int) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import httpx2
@@ -11,6 +11,7 @@ import pytest
 from sandbox.yclients.control_client import ControlError
 from sandbox.yclients.operations import Operation
 from sandbox.yclients.quirks import QuirkKind
+from sandbox.yclients.salon.records import SALON_TIME
 from tests.support.api import PARTNER_TOKEN
 from tests.support.callback_receiver import Receiver
 from tests.support.salon_desk import SALON, Desk
@@ -122,15 +123,27 @@ async def test_lists_are_written_with_brackets(desk: Desk) -> None:
 
 
 async def test_dates_are_told_as_dates_and_as_days_of_months(desk: Desk) -> None:
-    sunday = "2027-03-07"
+    friday = a_friday_to_come()
+    sunday, monday = friday + timedelta(days=2), friday + timedelta(days=3)
     manicurist = desk.person("Елена").id
     path = f"book_dates/{SALON}"
-    asked = {"staff_id": manicurist, "date_from": "2027-03-05", "date_to": "2027-03-08"}
+    asked = {"staff_id": manicurist, "date_from": str(friday), "date_to": str(monday)}
     dates = await desk.data(path, **asked)
-    assert dates["booking_dates"] == ["2027-03-05", "2027-03-08"]
-    assert dates["working_days"] == {"3": ["5", "8"]}
-    closed = await desk.data(path, staff_id=manicurist, date=sunday)
+    assert dates["booking_dates"] == [str(friday), str(monday)]
+    assert dates["working_days"] == days_of_months(friday, monday)
+    closed = await desk.data(path, staff_id=manicurist, date=str(sunday))
     assert (closed["booking_dates"], closed["booking_days"]) == ([], [])
+
+
+def a_friday_to_come() -> date:
+    """Of next week or the one after: it has not begun when it is asked about."""
+    today = datetime.now(SALON_TIME).date()
+    return today + timedelta(days=7 + (4 - today.weekday()) % 7)
+
+
+def days_of_months(*days: date) -> dict[str, list[str]]:
+    months = {str(day.month) for day in days}
+    return {month: [str(day.day) for day in days if str(day.month) == month] for month in months}
 
 
 async def test_the_staffs_side_of_a_record(desk: Desk) -> None:
@@ -248,13 +261,13 @@ async def test_an_unknown_salon_is_refused_in_the_second_shape(desk: Desk) -> No
 
 
 async def test_every_change_is_told_while_the_application_is_active(
-    desk: Desk, receiver: Receiver
+    desk: Desk, hook: Receiver
 ) -> None:
     first, *_ = await desk.times()
     [booked] = (await desk.book(first, api_id="wa-42")).json()["data"]
-    await wait_until(lambda: len(receiver.got) == 2, what="the client and the record")
-    assert sorted(receiver.resources()) == ["client create", "record create"]
-    path, body = next(each for each in receiver.got if each[1]["resource"] == "record")
+    await wait_until(lambda: len(hook.got) == 2, what="the client and the record")
+    assert sorted(hook.resources()) == ["client create", "record create"]
+    path, body = next(each for each in hook.got if each[1]["resource"] == "record")
     assert (path, body["company_id"], body["resource_id"]) == (
         "/hook/secret",
         SALON,
@@ -263,14 +276,14 @@ async def test_every_change_is_told_while_the_application_is_active(
     assert (body["data"]["api_id"], body["data"]["datetime"]) == ("wa-42", first)
 
     await desk.box.control.cancel(SALON, booked["record_id"])
-    await wait_until(lambda: receiver.resources()[2:] == ["record delete"], what="the deletion")
+    await wait_until(lambda: hook.resources()[2:] == ["record delete"], what="the deletion")
 
     await desk.box.control.uninstall(SALON, told=False)
     [untold] = (await desk.book(first)).json()["data"]
     desk.activate()
     await desk.box.control.cancel(SALON, untold["record_id"])
-    await wait_until(lambda: len(receiver.got) == 4, what="news from the next activation on")
-    assert receiver.resources()[3] == "record delete"
+    await wait_until(lambda: len(hook.got) == 4, what="news from the next activation on")
+    assert hook.resources()[3] == "record delete"
 
 
 async def test_the_salons_own_desk_books_too(desk: Desk) -> None:
