@@ -97,17 +97,22 @@ def test_every_status_is_told_as_documented(status: SessionStatus) -> None:
 
 
 def test_live_secrets_are_told_with_the_time_they_have_left() -> None:
-    qr = Qr(company_id=SESSION, qr="qr-text", expires_in=20, expires_at=in_seconds(20))
+    """Counted from when they end: ``expires_in`` of an event may be old."""
+    qr = Qr(company_id=SESSION, qr="qr-text", expires_in=900, expires_at=in_seconds(20))
     code = PairingCode(
         company_id=SESSION,
         code="ABCD-1234",
         phone_number=PHONE,
-        expires_in=50,
+        expires_in=900,
         expires_at=in_seconds(50),
     )
 
-    assert_golden("socket_events", "qr", as_golden(payloads.of_event(qr)))
-    assert_golden("socket_events", "pairing-code", as_golden(payloads.of_event(code)))
+    for name, event, lives_s in (("qr", qr, 20), ("pairing-code", code, 50)):
+        told = payloads.of_event(event)
+        assert told is not None
+        assert 0 < told[1]["expiresIn"] <= lives_s
+        payload = steady(told[1] | {"expiresIn": lives_s}, CHANGING)
+        assert_golden("socket_events", name, {"event": told[0], "payload": payload})
 
 
 @pytest.mark.parametrize("code", ErrorCode)

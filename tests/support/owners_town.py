@@ -1,7 +1,7 @@
 """WhatsApp processes as Postgres and Redis see them, without sessions and without a library."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from redis.asyncio import Redis
@@ -14,28 +14,43 @@ from tests.support.waiting import PATIENCE_S
 from whatsapp_service.owners.guard import Guard, elapsed_s
 from whatsapp_service.owners.hearts import Hearts
 from whatsapp_service.owners.lease import Lease, Peers
+from whatsapp_service.owners.reach import Reach
 from whatsapp_service.store.directory import Directory
 from whatsapp_service.store.registry import Registry
 
+ClockS = Callable[[], float]
+
 
 class Resident:
-    """A process that keeps its lease; ``ended`` when it would have ended itself."""
+    """A process that keeps its lease; ``ended`` when it would have ended itself.
 
-    def __init__(self, name: str, machine: str, redis: Redis, registry: Registry) -> None:
+    ``clock_s``: by which Redis and the hearts in it are silent. ``beaten_at_s``: when the last
+    heartbeat that has arrived was sent.
+    """
+
+    def __init__(
+        self, name: str, machine: str, redis: Redis, registry: Registry, clock_s: ClockS = elapsed_s
+    ) -> None:
         self.name = name
+        self.beaten_at_s = 0.0
         self.ended = asyncio.Event()
         self.guard = Guard()
-        self.hearts = Hearts(Heartbeats(redis))
+        self.hearts = Hearts(Heartbeats(redis), clock_s=clock_s)
         self.lease = Lease(registry, self.hearts, self.guard, name, machine, end=self.ended.set)
+        self.lease._reach = Reach(clock_s)
         self._heart = Heartbeat(
             redis,
             name,
             steady_s=self.lease.steady_s,
-            on_beat=self.lease.heart_has_beaten,
-            clock_s=elapsed_s,
+            on_beat=self._has_beaten,
+            clock_s=clock_s,
         )
         self._beating: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _has_beaten(self, sent_at_s: float) -> None:
+        self.lease.heart_has_beaten(sent_at_s)
+        self.beaten_at_s = sent_at_s
 
     async def come(self) -> None:
         await self.lease.register()
@@ -48,7 +63,9 @@ class Resident:
         ]
 
     async def sees(self) -> Peers:
+        """What a look shows that begins now: one may be under way."""
         async with asyncio.timeout(PATIENCE_S):
+            await self.lease.next_look()
             return await self.lease.next_look()
 
     async def fall_mute(self) -> None:
@@ -80,14 +97,19 @@ class OwnersTown:
         self._residents: list[Resident] = []
 
     async def resident(
-        self, name: str, machine: str = "", *, redis: Redis | None = None
+        self,
+        name: str,
+        machine: str = "",
+        *,
+        redis: Redis | None = None,
+        clock_s: ClockS = elapsed_s,
     ) -> Resident:
         """Each on a machine of its own, unless told: only silence proves its death.
 
-        ``redis``: its own way there.
+        ``redis``: its own way there. ``clock_s``: see `Resident`.
         """
         place = machine or f"machine of {name}"
-        resident = Resident(name, place, redis or self.redis, self.registry)
+        resident = Resident(name, place, redis or self.redis, self.registry, clock_s)
         self._residents.append(resident)
         await resident.come()
         return resident

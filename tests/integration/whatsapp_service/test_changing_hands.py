@@ -258,7 +258,7 @@ async def test_one_that_leaves_in_the_middle_of_taking_takes_no_more(
     running = asyncio.create_task(tenancy.run())
     try:
         await wait_until(lambda: len(place.supervisor) > 2)
-        await tenancy.leave(10)
+        await tenancy.leave(60)
         await wait_until(place.owns_only_what_is_open)
         await place.lease.next_look()
         assert len(await place.town.registry.owned("one")) <= AT_ONCE

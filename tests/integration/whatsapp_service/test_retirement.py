@@ -9,7 +9,7 @@ import pytest
 from shared.company_id import SessionId
 from tests.support.owners_town import OwnersTown, owners_town
 from tests.support.scripted_lines import ScriptedGateway
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from whatsapp_service.owners import lease
 from whatsapp_service.owners.lease import LEASE_S
 from whatsapp_service.sessions.retirement import WITHOUT_HEIR, Retirement
@@ -92,7 +92,7 @@ async def test_two_that_have_left_much_behind_go_one_after_the_other(town: Owner
     }
     running = [asyncio.create_task(it.run()) for it in retirements.values()]
     try:
-        await wait_until(lambda: any(it.due.is_set() for it in retirements.values()), 10)
+        await wait_until(lambda: any(it.due.is_set() for it in retirements.values()))
         first, second = sorted(residents, key=lambda it: not retirements[it.name].due.is_set())
         for _ in range(3):
             await second.sees()
@@ -100,7 +100,7 @@ async def test_two_that_have_left_much_behind_go_one_after_the_other(town: Owner
 
         await first.lease.leave()
         await town.resident("next life")
-        await wait_until(retirements[second.name].due.is_set, 10)
+        await wait_until(retirements[second.name].due.is_set)
     finally:
         for task in running:
             task.cancel()
@@ -112,7 +112,7 @@ async def test_an_answer_that_is_lost_leaves_nobody_empty_and_running(town: Owne
     await town.resident("other")
     registry = LosingAnswers(town.database, town.database)
     retirement = Retirement(one.lease, registry, left(LIMIT), LIMIT)
-    await asyncio.wait_for(retirement.run(), 10)
+    await asyncio.wait_for(retirement.run(), PATIENCE_S)
     assert registry.asked == 1
 
 
@@ -126,7 +126,7 @@ async def test_one_that_is_alone_goes_when_it_must(town: OwnersTown) -> None:
     assert not retirement.due.is_set()
 
     gateway.left_behind = WITHOUT_HEIR * LIMIT
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, PATIENCE_S)
     assert retirement.due.is_set()
 
 
