@@ -23,6 +23,7 @@ class Hearts:
         self._heartbeats = heartbeats
         self._clock_s = clock_s
         self._known_since: float | None = None
+        self._looked_at = 0.0
         self._seen_at: dict[str, float] = {}
         self._steady_s: dict[str, float] = {}
         self._listed: frozenset[str] = frozenset()
@@ -43,6 +44,7 @@ class Hearts:
         now = self._clock_s()
         if self._known_since is None:
             self._known_since = now
+        self._looked_at = now
         beating = {name: steady for name, steady in hearts.items() if steady is not None}
         kept = {name: seen for name, seen in self._seen_at.items() if now - seen < REMEMBER_S}
         self._seen_at = {**kept, **dict.fromkeys(beating, now)}
@@ -57,12 +59,15 @@ class Hearts:
     def silent_s(self, process_id: str) -> float:
         """For how long it is certain that the heart has not beaten, since it was first asked for.
 
+        Up to the last look: after one that was long in coming, because we stood still, nobody is
+        suspect before we have looked again.
+
         Who was seen is remembered: an emptied Redis lists nobody until each has beaten again.
         """
         if self._known_since is None:
             return 0.0
-        now = self._clock_s()
-        return now - max(self._known_since, self._seen_at.setdefault(process_id, now))
+        seen_at = self._seen_at.setdefault(process_id, self._clock_s())
+        return max(0.0, self._looked_at - max(self._known_since, seen_at))
 
     def silent_for(self, silent_s: float) -> list[str]:
         """Those on Redis' list of who should be there."""

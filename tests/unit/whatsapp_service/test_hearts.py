@@ -1,4 +1,4 @@
-"""What is known of others' hearts when Redis loses its list of them."""
+"""What is known of others' hearts: by looks, by their absence, by a Redis that lost its list."""
 
 from shared.bus.heartbeat import Heartbeats
 from whatsapp_service.owners.hearts import REMEMBER_S, Hearts
@@ -45,6 +45,18 @@ async def test_one_that_has_just_come_is_not_silent_since_before_it_was_there() 
     await watch.look(3_603, one=3_603.0)
     assert watch.hearts.silent_s("new") == 3
     assert watch.hearts.suspect("new")
+
+
+async def test_who_stood_still_suspects_nobody_before_it_has_looked_again() -> None:
+    watch = Watch()
+    await watch.look(0, one=0.0)
+
+    watch.now_s = 10
+    assert watch.hearts.silent_s("one") == 0
+    assert not watch.hearts.suspect("one")
+
+    await watch.look(10)
+    assert watch.hearts.silent_s("one") == 10
 
 
 async def test_only_who_should_be_there_and_is_silent_is_named() -> None:
