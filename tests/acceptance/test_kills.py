@@ -1,5 +1,6 @@
 """kill -9 of each process at each step of both ways of linking, all salons at once."""
 
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def api(whatsapp_environment: dict[str, str], start_process: Starter) -> ApiProcess:
+    """A page's request outlives the start of another process, or of six linkers at once."""
     api = ApiProcess.beside(whatsapp_environment, start_process)
+    api.environment |= {"QR_DEADLINE_S": "60", "CODE_DEADLINE_S": "60"}
     api.start()
     return api
 
@@ -47,10 +50,9 @@ async def test_the_whatsapp_process_is_killed(
     killed = time.monotonic()
     await steps.go_on()
 
-    told_s = [await owner.is_told(killed) for owner in steps]
+    told_s = [await owner.is_told(killed, "owner_lost") for owner in steps]
     print(f"pages told of a killed process after {max(told_s):.1f} s")  # noqa: T201 - a figure
     for owner in steps:
-        assert owner.status["reason"] == "owner_lost"
         assert owner.status["nextStep"]
     for owner in steps.unlinked:
         assert (owner.status["status"], owner.status["code"]) == ("error", "SERVICE_UNAVAILABLE")
@@ -95,7 +97,8 @@ async def test_every_linker_is_killed(
     shown = len(steps.qr_shown.page.all("qr-update"))
     codes = len(steps.code_shown.page.all("pairing-code"))
     for child in psutil.Process(idle_whatsapp.process.pid).children():
-        child.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
     killed = time.monotonic()
     await steps.go_on()
 
@@ -121,13 +124,15 @@ async def test_the_api_process_is_killed(
 ) -> None:
     """The pages lose their server at once and find the present state at the next one."""
     was = {owner.number: owner.status["status"] for owner in steps}
+    held_up = (steps.connecting, steps.queued)
     api.kill()
     for owner in steps:
         await wait_until(lambda owner=owner: owner.page.closed)  # type: ignore[misc]
     api.start()
     for owner in steps:
         await owner.come(stack, api.url)
-        assert owner.status["status"] == was[owner.number]
+        is_as_it_was = owner.status["status"] == was[owner.number]
+        assert is_as_it_was or (owner in held_up and _has_gone_on(owner))
     await steps.qr_shown.sees_another_qr(0)
     await steps.code_shown.sees_another_code(0)
 
@@ -136,11 +141,17 @@ async def test_the_api_process_is_killed(
     phones = steps.phones
     for owner in (steps.code_shown, steps.code_asked):
         await phones.type_code(owner.number, await owner.sees_another_code(0))
-    for owner in (steps.qr_shown, steps.connecting, steps.queued):
-        await phones.scan(owner.number, await owner.sees_another_qr(0))
+    await phones.scan(steps.qr_shown.number, await steps.qr_shown.sees_another_qr(0))
+    for owner in held_up:
+        await phones.scan(owner.number, await owner.sees_qr_at_last())
     for owner in steps:
         await owner.is_connected()
     await steps.assert_nothing_is_half_linked(database_url)
+
+
+def _has_gone_on(owner: Owner) -> bool:
+    """An attempt that WhatsApp keeps waiting is given up meanwhile, and the next one begins."""
+    return owner.status["status"] == "connecting" or owner.was_given_up
 
 
 async def link_again(owners: list[Owner]) -> None:

@@ -210,5 +210,6 @@ async def open_link(
         additional_headers=headers,
         proxy=None,
         local_addr=None if source is None else (source, 0),
+        ping_interval=None,  # as a browser: it is the server that asks
     )
     return WebSocketLink(socket)
