@@ -21,9 +21,8 @@ async def test_straight_to_postgres_what_the_library_leaves_open_is_closed(
     process = idle_whatsapp.start(WHATSAPP_STORE_URL=quickly)
     await idle_whatsapp.link_by_qr(salon, number)
     for _ in range(3):
-        bus = idle_whatsapp.bus
-        assert (await bus.result(await bus.freeze(salon), salon)).success
-        assert (await bus.result(await bus.thaw(salon), salon)).success
+        for ask in (idle_whatsapp.bus.freeze, idle_whatsapp.bus.thaw):
+            await idle_whatsapp.bus.obeyed(ask, salon)
         await _connected(idle_whatsapp, salon)
 
     await wait_until(lambda: _left_open(database_url) == 0, 30, "all of them are closed")

@@ -106,5 +106,5 @@ async def test_a_freeze_that_cannot_be_stored_is_refused_and_changes_nothing(
     assert (refused.success, refused.code) == (False, ErrorCode.SERVICE_UNAVAILABLE)
     assert whatsapp.bus.statuses(salon)[-1] is SessionStatus.CONNECTED
     await own_postgres_server.server.start()
-    assert (await whatsapp.bus.result(await whatsapp.bus.freeze(salon), salon)).success
+    await whatsapp.bus.obeyed(whatsapp.bus.freeze, salon)
     assert whatsapp.bus.statuses(salon)[-1] is SessionStatus.FROZEN

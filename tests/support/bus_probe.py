@@ -1,7 +1,7 @@
 """Stands where the API process stands: sends commands, sees every event."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from shared.bus.snapshots import PresentState, Snapshots
 from shared.bus.subscriber import EventSubscriber
 from shared.clock import now_ms
 from shared.company_id import SessionId
+from shared.errors import ErrorCode
 from shared.messages.commands import (
     Command,
     Freeze,
@@ -71,6 +72,18 @@ class BusProbe:
         return await self.event(
             CommandResult, session_id, where=lambda event: event.command_id == command_id
         )
+
+    async def obeyed(
+        self, ask: Callable[[SessionId], Awaitable[str]], session_id: SessionId
+    ) -> None:
+        """Asked again when Postgres has not answered within the process' 4 s, as a job does."""
+
+        async def done() -> bool:
+            result = await self.result(await ask(session_id), session_id)
+            assert result.success or result.code is ErrorCode.SERVICE_UNAVAILABLE, result
+            return result.success
+
+        await wait_until(done, what=f"{session_id} obeys")
 
     async def event(
         self,

@@ -160,7 +160,7 @@ async def _close_clients(fleet: Fleet, member: Member, salon: SessionId) -> None
     held = await gauges(member.url)
     for _ in range(int(held["clients_left_behind_limit"] - held["clients_left_behind"])):
         for ask in (fleet.bus.freeze, fleet.bus.thaw):
-            assert (await fleet.bus.result(await ask(salon), salon)).success
+            await fleet.bus.obeyed(ask, salon)
 
 
 async def held_by(fleet: Fleet, name: str) -> set[SessionId]:
