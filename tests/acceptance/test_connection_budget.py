@@ -13,7 +13,7 @@ from sandbox.services.server import RunningServer
 from shared.bus.ping import RoundTrips
 from shared.company_id import SalonId, SessionId, session_id_of
 from tests.acceptance.conftest import WhatsApp
-from tests.support.pgbouncer import PgBouncer, pgbouncer_for, server_connections
+from tests.support.pgbouncer import TEST, PgBouncer, pgbouncer_for, server_connections
 from tests.support.processes import Starter
 from tests.support.services import PostgresServer
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -23,7 +23,10 @@ pytestmark = pytest.mark.timeout(300)
 SALONS = 12
 SERVER_CONNECTIONS = 6
 OUR_OWN = "whatsapp-service"
-LINKERS = {"LINKER_CAPACITY": "3", "RESTORE_CONCURRENCY": "12"}
+LINKERS = 3
+CONCURRENCY = {"LINKER_CAPACITY": str(LINKERS), "RESTORE_CONCURRENCY": "12"}
+ENDED_S = 90.0
+"""A start, up to the point where it is refused."""
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def whatsapp_environment(
     del running_pgbouncer
     return {
         **whatsapp_environment,
-        **LINKERS,
+        **CONCURRENCY,
         "WHATSAPP_STORE_URL": pgbouncer.url,
         "WHATSAPP_STORE_SCHEMA_URL": database_url,
     }
@@ -68,7 +71,7 @@ async def test_many_salons_share_few_connections_to_postgres(
     salons = [session_id_of(SalonId(1001 + index)) for index in range(SALONS)]
     numbers = [f"799900000{index:02}" for index in range(1, SALONS + 1)]
     async with _most_connections(database_url) as most:
-        await asyncio.gather(*map(idle_whatsapp.link_by_qr, salons, numbers))
+        await _link(idle_whatsapp, salons, numbers)
         assert process.terminate() == 0
 
         _rename_accounts(database_url, "Анна, маникюр")
@@ -117,7 +120,7 @@ def test_tables_that_are_made_in_another_database_end_the_start(
     }
     try:
         process = start_process("whatsapp_service", environment)
-        assert process.wait_exit(20) != 0
+        assert process.wait_exit(ENDED_S) != 0
         [said] = [it for it in process.log_events() if it["event"] == "store_schema_elsewhere"]
         assert "WHATSAPP_STORE_SCHEMA_URL" in said["advice"]
     finally:
@@ -132,7 +135,7 @@ async def test_what_the_library_says_of_a_store_that_refuses_it_is_logged(
     environment = {**whatsapp_environment, "WHATSAPP_STORE_SCHEMA_URL": refused}
     process = start_process("whatsapp_service", environment)
 
-    await wait_until(lambda: "store_schema_refused" in process.log, 20, "the refusal")
+    await wait_until(lambda: "store_schema_refused" in process.log, ENDED_S, "the refusal")
 
     [said] = [it for it in process.log_events() if it["event"] == "store_schema_refused"][:1]
     assert "authentication failed" in said["error"]
@@ -159,8 +162,19 @@ async def _most_connections(database_url: str) -> AsyncIterator[list[int]]:
         await asyncio.gather(looking, return_exceptions=True)
 
 
+async def _link(whatsapp: WhatsApp, salons: list[SessionId], numbers: list[str]) -> None:
+    """As many at once as there are linkers: a request waits for its QR for a while only."""
+    turns = asyncio.Semaphore(LINKERS)
+
+    async def link(salon: SessionId, number: str) -> None:
+        async with turns:
+            await whatsapp.link_by_qr(salon, number)
+
+    await asyncio.gather(*map(link, salons, numbers))
+
+
 def _rename_accounts(database_url: str, name: str) -> None:
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with psycopg.connect(database_url, autocommit=True, application_name=TEST) as connection:
         changed = connection.execute("UPDATE whatsmeow_device SET push_name = %s", (name,))
         assert changed.rowcount == SALONS
 

@@ -23,6 +23,8 @@ UNPACKED: Final = ROOT / "build" / "pgbouncer"
 NAME: Final = "pgbouncer"
 PROGRAM: Final = Path("usr", "sbin", NAME)
 START_S: Final = 30.0
+TEST: Final = "test"
+"""Names its connections: one that it has closed may be there for a while yet."""
 
 
 def require_pgbouncer() -> None:
@@ -104,15 +106,18 @@ def example(database_url: str, settings: dict[str, str | int]) -> str:
 
 
 def server_connections(database_url: str) -> list[str]:
-    """What uses the database besides the one that asks, in Postgres' own words, one a connection.
+    """What uses the database besides the test, in Postgres' own words, one a connection.
 
     ``database_url`` is Postgres' own.
     """
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with psycopg.connect(database_url, autocommit=True, application_name=TEST) as connection:
         rows = connection.execute(
             "SELECT application_name FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND application_name <> %s"
             " AND backend_type = 'client backend'"
+            # One that is starting has not told its name yet.
+            " AND coalesce(state, 'starting') <> 'starting'",
+            (TEST,),
         )
         return [str(row[0]) for row in rows]
 
