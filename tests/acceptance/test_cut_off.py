@@ -20,9 +20,11 @@ from tests.support.wire import Wire, wire_to
 
 __all__ = ["fleet", "fleet_ground"]
 
-HANDED_OVER_S: Final = 60.0
-AWAY_S: Final = 10.0
-"""Closed here, and opened at the other's next look."""
+HANDED_OVER_S: Final = 120.0
+"""60 s on an idle machine (`make bench`). Without it they would stay where they are for ever: the
+other must have reached Redis for 20 s without a gap, and a busy machine makes gaps."""
+AWAY_S: Final = 20.0
+"""Closed here, and opened at the other's next look, within 3 s."""
 
 
 @pytest.mark.timeout(300)
@@ -42,19 +44,23 @@ async def test_its_salons_go_to_the_other_and_what_it_says_late_is_dropped(
 
             wire.fall_silent()
 
-            await wait_until(lambda: page.all("status")[-1].get("reason") == "owner_lost", 20)
+            await wait_until(
+                lambda: "owner_lost" in {it.get("reason") for it in page.all("status")},
+                what="the page is told",
+            )
             await wait_until(lambda: all_at(fleet, "b"), HANDED_OVER_S, "all are with the other")
             await shows(page, "connected")
             away_s = max((await recorder.away_s()).values())
             for ask in (fleet.bus.freeze, fleet.bus.thaw):
-                assert (await fleet.bus.result(await ask(salon), salon)).success
+                await fleet.bus.obeyed(ask, salon)
             await wait_until(lambda: "frozen" in statuses(page))
             await shows(page, "connected")
 
             await wire.mend()
 
             await wait_until(lambda: nothing_waits(cut_off.url), 30, "it has said what it kept")
-            assert await all_at(fleet, "b")
+            # One that it never had may be on its way to it: it is a newcomer.
+            assert held <= await held_by(fleet, "b")
             assert statuses(page)[-1] == "connected"
             assert set(statuses(page)) == {"connected", "reconnecting", "frozen"}
             assert away_s <= AWAY_S
