@@ -20,16 +20,17 @@ from tests.support.fleet_scenarios import (
 )
 from tests.support.holdings import gauges
 from whatsapp_service.owners.guard import EXIT_START_AGAIN
+from whatsapp_service.owners.lease import LEASE_S
 
 __all__ = ["fleet", "fleet_ground"]
 
 pytestmark = pytest.mark.timeout(300)
 
-START_S: Final = 40.0
+START_S: Final = 60.0
 FAIL_OVER_S: Final = 60.0
 AWAY_S: Final = 3.0
-SETTLE_S: Final = 40.0
-DEPLOY_AWAY_S: Final = 10.0
+SETTLE_S: Final = 60.0
+DEPLOY_AWAY_S: Final = LEASE_S - 1
 """Less than a lease: it was handed over, not found ownerless. `make bench` has the figure."""
 
 
@@ -85,7 +86,7 @@ async def test_one_that_has_left_much_behind_hands_over_and_begins_anew(fleet: F
     retiring, beside = fleet.members["a"], fleet.members["b"]
     assert [life.returncode for life in retiring.lives] == [EXIT_START_AGAIN, None]
     (told,) = [it for it in retiring.lives[0].log_events() if it["event"] == "process_retires"]
-    assert told["left_behind"] == told["limit"]
+    assert told["left_behind"] >= told["limit"]
     assert (await gauges(retiring.url))["clients_left_behind"] == 0
     assert len(beside.lives) == 1
 

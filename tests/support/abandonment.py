@@ -107,8 +107,8 @@ async def leaves_before_the_qr(owner: Owner) -> None:
 
 
 async def leaves_the_queue(owner: Owner) -> None:
-    await _slots_are_taken(owner.system)
     async with owner.page() as page:
+        await _slots_are_taken(owner.system)
         await page.ask("request-qr")
         await _status(page, {"queued"})
 

@@ -206,7 +206,7 @@ class Fleet:
     async def keep_running(self) -> None:
         """Start anew whatever has ended and is wanted, until cancelled."""
         while True:
-            for member in self.members.values():
+            for member in list(self.members.values()):
                 if member.wanted and not member.runs:
                     await asyncio.sleep(RESTART_S)
                     if member.wanted and not member.runs:
