@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -21,7 +22,10 @@ from tests.support.waiting import wait_until
 
 SESSION = SessionId("company_1001")
 PHONE = PhoneNumber("79990000001")
-POLICY = BreakerPolicy(failures=5, successes=2, cool_down_s=0.2, operation_s=0.2)
+PATIENT = BreakerPolicy(cool_down_s=60, operation_s=60)
+"""What is to be refused is, however long a busy machine takes to ask."""
+BRISK = BreakerPolicy(cool_down_s=0.05, operation_s=60)
+"""The cool-down is soon over; a trial lasts."""
 
 
 @pytest.fixture
@@ -33,7 +37,13 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def record(redis: Redis) -> BreakerRecord:
-    return BreakerRecord(redis, "test", POLICY)
+    return BreakerRecord(redis, "test", PATIENT)
+
+
+@pytest.fixture
+def brisk(redis: Redis) -> BreakerRecord:
+    """The same breaker."""
+    return BreakerRecord(redis, "test", BRISK)
 
 
 async def test_five_failures_in_a_row_open_the_breaker(record: BreakerRecord) -> None:
@@ -48,7 +58,7 @@ async def test_five_failures_in_a_row_open_the_breaker(record: BreakerRecord) ->
     refused = await record.enter()
     assert not refused.admitted
     assert refused.state is BreakerState.OPEN
-    assert 0 < refused.wait_ms <= 200
+    assert 0 < refused.wait_ms <= 60_000
 
 
 async def opened(record: BreakerRecord) -> None:
@@ -60,36 +70,39 @@ async def admitted(record: BreakerRecord) -> bool:
     return (await record.enter()).admitted
 
 
-async def test_after_the_cool_down_one_trial_at_a_time_is_admitted(record: BreakerRecord) -> None:
-    await opened(record)
-    await wait_until(lambda: admitted(record))
+async def test_after_the_cool_down_one_trial_at_a_time_is_admitted(brisk: BreakerRecord) -> None:
+    await opened(brisk)
+    await wait_until(lambda: admitted(brisk))
 
-    second = await record.enter()
+    second = await brisk.enter()
     assert (second.admitted, second.state) == (False, BreakerState.HALF_OPEN)
-    await record.succeeded()
-    assert (await record.read()).state is BreakerState.HALF_OPEN
-    assert await admitted(record)
-    await record.succeeded()
-    assert (await record.read()).state is BreakerState.CLOSED
+    await brisk.succeeded()
+    assert (await brisk.read()).state is BreakerState.HALF_OPEN
+    assert await admitted(brisk)
+    await brisk.succeeded()
+    assert (await brisk.read()).state is BreakerState.CLOSED
 
 
-async def test_a_failed_trial_opens_it_again(record: BreakerRecord) -> None:
-    await opened(record)
-    await wait_until(lambda: admitted(record))
-    await record.failed()
+async def test_a_failed_trial_opens_it_again(record: BreakerRecord, brisk: BreakerRecord) -> None:
+    await opened(brisk)
+    await wait_until(lambda: admitted(brisk))
+    await brisk.failed()
 
     assert (await record.read()).state is BreakerState.OPEN
-    await wait_until(lambda: admitted(record))
-    await record.succeeded()
-    assert (await record.read()).state is BreakerState.HALF_OPEN
+    await wait_until(lambda: admitted(brisk))
+    await brisk.succeeded()
+    assert (await brisk.read()).state is BreakerState.HALF_OPEN
 
 
-async def test_a_trial_whose_process_died_makes_room_for_another(record: BreakerRecord) -> None:
-    await opened(record)
-    await wait_until(lambda: admitted(record))
-    assert not await admitted(record)
+async def test_a_trial_whose_process_died_makes_room_for_another(
+    redis: Redis, brisk: BreakerRecord
+) -> None:
+    dying = BreakerRecord(redis, "test", replace(BRISK, operation_s=0.2))
+    await opened(brisk)
+    await wait_until(lambda: admitted(dying))
 
-    await wait_until(lambda: admitted(record))
+    await wait_until(lambda: admitted(brisk))
+    assert not await admitted(brisk)
 
 
 async def test_what_ends_late_does_not_disturb_an_open_breaker(record: BreakerRecord) -> None:
@@ -105,7 +118,7 @@ async def test_what_ends_late_does_not_disturb_an_open_breaker(record: BreakerRe
 
 
 async def test_reset_closes_it_for_everybody(redis: Redis, record: BreakerRecord) -> None:
-    other = BreakerRecord(redis, "test", POLICY)
+    other = BreakerRecord(redis, "test", PATIENT)
     await opened(record)
     await Breaker(other).reset()
 
@@ -113,16 +126,16 @@ async def test_reset_closes_it_for_everybody(redis: Redis, record: BreakerRecord
     assert not await redis.exists(keys.breaker("test"))
 
 
-async def test_an_operation_without_a_verdict_gives_its_trial_back(record: BreakerRecord) -> None:
-    breaker = Breaker(record)
-    await opened(record)
-    await wait_until(lambda: admitted(record))
-    await record.withdrew()
+async def test_an_operation_without_a_verdict_gives_its_trial_back(brisk: BreakerRecord) -> None:
+    breaker = Breaker(brisk)
+    await opened(brisk)
+    await wait_until(lambda: admitted(brisk))
+    await brisk.withdrew()
     with pytest.raises(asyncio.CancelledError):
         async with breaker.operation():
             raise asyncio.CancelledError
 
-    assert await admitted(record)
+    assert await admitted(brisk)
 
 
 async def test_an_operation_tells_its_verdict(record: BreakerRecord) -> None:
@@ -135,7 +148,7 @@ async def test_an_operation_tells_its_verdict(record: BreakerRecord) -> None:
         async with breaker.operation():
             pytest.fail("an open breaker admits nothing")
     assert refused.value.code is ErrorCode.SERVICE_UNAVAILABLE
-    assert refused.value.context == {"retry_after": 1}
+    assert 0 < int(str(refused.value.context["retry_after"])) <= 60
 
 
 async def test_many_failures_at_once_open_it_once(record: BreakerRecord) -> None:
@@ -155,11 +168,11 @@ async def test_no_state_is_kept_for_ever(redis: Redis, record: BreakerRecord) ->
 
 async def test_the_lock_has_one_owner_who_alone_releases_it(redis: Redis) -> None:
     lock = ExpiringLock(redis, keys.pairing_lock)
-    taken = await asyncio.gather(*(lock.acquire(SESSION, f"owner {n}", 5) for n in range(10)))
+    taken = await asyncio.gather(*(lock.acquire(SESSION, f"owner {n}", 30) for n in range(10)))
     assert taken.count(True) == 1
 
     await lock.release(SESSION, "a stranger")
-    assert 0 < await lock.remaining_s(SESSION) <= 5
+    assert 0 < await lock.remaining_s(SESSION) <= 30
     await lock.release(SESSION, f"owner {taken.index(True)}")
     assert await lock.remaining_s(SESSION) == 0
     assert await lock.acquire(SESSION, "next", 5)
@@ -186,7 +199,7 @@ async def _is_free(lock: ExpiringLock) -> bool:
 async def test_a_lock_that_nobody_releases_ends_by_itself(redis: Redis) -> None:
     lock = ExpiringLock(redis, keys.pairing_lock)
     await lock.acquire(SESSION, "killed", 0.05)
-    await wait_until(lambda: lock.acquire(SESSION, "next", 5))
+    await wait_until(lambda: lock.acquire(SESSION, "next", 30))
 
     await lock.release(SESSION, "killed")
     assert await lock.remaining_s(SESSION) > 0
