@@ -37,12 +37,16 @@ Reaction = Callable[[Command], Awaitable[None]]
 
 
 class WhatsAppSide:
-    """Takes every command; ``reaction`` says what then happens, nothing by default."""
+    """Takes every command; ``reaction`` says what then happens, nothing by default.
+
+    ``refused``: those that came after their deadline.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self.process_id = PROCESS_ID
         self.commands: list[Command] = []
+        self.refused: list[Command] = []
         self.reaction: Reaction | None = None
         self._announcer = Announcer(redis)
         self.store_answers: bool | None = None
@@ -174,6 +178,7 @@ class WhatsAppSide:
             await self.reaction(command)
 
     async def _refuse(self, command: Command, code: ErrorCode) -> None:
+        self.refused.append(command)
         await self.result(command, code)
 
 

@@ -1,24 +1,26 @@
 """A QR and the status over HTTP, the breaker around generation, and what a token opens."""
 
-import asyncio
 import time
 
 import jwt
 import pytest
 
+from api_service.core import linking
 from api_service.settings import ApiSettings
+from shared.bus import keys
 from shared.company_id import SalonId, SessionId, session_id_of
 from shared.errors import ErrorCode
 from shared.messages.commands import Command, RequestQr
 from shared.messages.status import Reason, SessionStatus
 from tests.support.api import JWT_SECRET, RunningApi, api_settings, running_api, token_for
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
 SALON = SalonId(1001)
 SESSION = session_id_of(SALON)
 PHONE = "79990000001"
 STATUS = f"/marketplace/api/status/{SESSION}"
+BREAKER = keys.breaker("qr-generation")
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -26,13 +28,23 @@ def bearer(token: str) -> dict[str, str]:
 
 
 impatient = pytest.mark.parametrize(
-    "settings", [{"qr_deadline_s": 0.4, "breaker_cool_down_s": 2}], indirect=True, ids=["impatient"]
+    "settings", [{"qr_deadline_s": 0.4}], indirect=True, ids=["impatient"]
 )
+hurried = pytest.mark.parametrize(
+    "settings", [{"qr_deadline_s": 2.0}], indirect=True, ids=["hurried"]
+)
+"""A command is to reach its session before the deadline, on a busy machine as well."""
 
 
 @pytest.fixture
-def settings(request: pytest.FixtureRequest, database_url: str, redis_url: str) -> ApiSettings:
-    """As by default, but where time is to run out."""
+def settings(
+    request: pytest.FixtureRequest,
+    database_url: str,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> ApiSettings:
+    """As by default, but where time is to run out. Redis may be slow, on a busy machine."""
+    monkeypatch.setattr(linking, "LATE_S", PATIENCE_S)
     return api_settings(database_url, redis_url, **getattr(request, "param", {}))
 
 
@@ -47,7 +59,8 @@ async def test_a_qr_is_asked_for_and_answered(api: RunningApi, whatsapp: WhatsAp
     assert answer.status_code == 200
     body = answer.json()
     assert body["success"] is True
-    assert (body["qr"], body["session_id"], body["expires_in"]) == ("qr-text-1", SESSION, 20)
+    assert (body["qr"], body["session_id"]) == ("qr-text-1", SESSION)
+    assert 0 < body["expires_in"] <= 20
     [command] = whatsapp.commands
     assert isinstance(command, RequestQr)
     assert command.company_id == SESSION
@@ -72,7 +85,7 @@ async def test_no_qr_in_time_is_an_error_of_its_own(api: RunningApi) -> None:
     assert answer.json()["code"] == "QR_TIMEOUT"
 
 
-@impatient
+@hurried
 async def test_a_qr_whose_event_was_missed_is_found_at_the_deadline(
     api: RunningApi, whatsapp: WhatsAppSide
 ) -> None:
@@ -128,10 +141,7 @@ async def test_a_refused_command_is_answered_with_its_code(
 
 @impatient
 async def test_waiting_in_the_queue_is_no_failure(api: RunningApi, whatsapp: WhatsAppSide) -> None:
-    async def react(command: Command) -> None:
-        await whatsapp.status(command.company_id, SessionStatus.QUEUED, queue_position=3)
-
-    whatsapp.reaction = react
+    await whatsapp.status(SESSION, SessionStatus.QUEUED, queue_position=3)
     for _ in range(6):
         answer = await api.post_qr(token_for(SALON))
         assert answer.status_code == 503
@@ -140,12 +150,11 @@ async def test_waiting_in_the_queue_is_no_failure(api: RunningApi, whatsapp: Wha
         assert answer.json()["retry_after"] == 5
 
 
-@impatient
 async def test_five_failures_open_the_breaker_for_every_process(
     api: RunningApi, settings: ApiSettings, whatsapp: WhatsAppSide
 ) -> None:
     async with running_api(settings) as other:
-        await asyncio.gather(*(api.post_qr(token_for(1001 + n)) for n in range(5)))
+        await _open_breaker(api, whatsapp)
         asked = len(whatsapp.commands)
 
         refused = await other.post_qr(token_for(2001))
@@ -154,17 +163,28 @@ async def test_five_failures_open_the_breaker_for_every_process(
         assert body["code"] == "SERVICE_UNAVAILABLE"
         assert body["error"]
         assert body["message"]
-        assert body["retry_after"] in {1, 2}
+        assert 0 < body["retry_after"] <= 60
         assert refused.headers["retry-after"] == str(body["retry_after"])
-        assert len(whatsapp.commands) == asked
+        assert len(whatsapp.commands) == asked == 5
 
         async def react(command: Command) -> None:
             await whatsapp.qr(command.company_id, "qr-text")
 
         whatsapp.reaction = react
+        await whatsapp.redis.hset(BREAKER, "opened_at", "0")  # the cool-down is over
         await wait_until(lambda: _given(other, 3001))
         await wait_until(lambda: _given(api, 3002))
         assert await _breaker_state(api) == "closed"
+
+
+async def _open_breaker(api: RunningApi, whatsapp: WhatsAppSide) -> None:
+    async def react(command: Command) -> None:
+        await whatsapp.result(command, ErrorCode.LINKER_FAILED)
+
+    whatsapp.reaction = react
+    for number in range(5):
+        answer = await api.post_qr(token_for(1001 + number))
+        assert answer.json()["code"] == "LINKER_FAILED"
 
 
 async def _given(process: RunningApi, salon: int) -> bool:
@@ -179,14 +199,14 @@ async def _breaker_state(api: RunningApi) -> str:
     return state
 
 
-@impatient
 async def test_a_live_qr_is_served_while_the_breaker_is_open(
     api: RunningApi, whatsapp: WhatsAppSide
 ) -> None:
-    await asyncio.gather(*(api.post_qr(token_for(1001 + n)) for n in range(5)))
+    await _open_breaker(api, whatsapp)
     await whatsapp.qr(SESSION, "qr-cached")
 
     assert (await api.post_qr(token_for(SALON))).json()["qr"] == "qr-cached"
+    assert await _breaker_state(api) == "open"
 
 
 async def test_status_of_a_salon_of_which_nothing_is_known(api: RunningApi) -> None:

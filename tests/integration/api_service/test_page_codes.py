@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from api_service.core import linking
 from api_service.settings import ApiSettings
 from shared.bus import keys
 from shared.company_id import SalonId, session_id_of
@@ -10,7 +13,7 @@ from shared.messages.commands import Command, RequestPairingCode
 from shared.messages.status import SessionStatus
 from tests.support.api import RunningApi, api_settings, running_api, token_for
 from tests.support.page import open_page
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_side import WhatsAppSide, whatsapp_side
 
 SALON = SalonId(1001)
@@ -32,7 +35,7 @@ async def test_a_code_is_asked_for_in_any_form_of_the_number(
         _, again = await page.ask_code("+79990000001")
 
     assert (shown["code"], shown["phoneNumber"]) == ("ABCD-1234", PHONE)
-    assert shown["expiresIn"] == 50
+    assert 0 < shown["expiresIn"] <= 50
     assert again["code"] == shown["code"]
     assert again["expiresAt"] == shown["expiresAt"]
     [command] = whatsapp.commands
@@ -86,15 +89,17 @@ async def test_an_error_of_the_other_side_reaches_the_page_once(
 
 
 async def test_a_code_that_does_not_come_is_told_and_may_be_asked_again(
-    database_url: str, redis_url: str, whatsapp: WhatsAppSide
+    database_url: str, redis_url: str, whatsapp: WhatsAppSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A busy machine may bring a request to its session too late."""
+    monkeypatch.setattr(linking, "LATE_S", PATIENCE_S)
     settings = api_settings(database_url, redis_url, code_deadline_s=0.2)
     async with running_api(settings) as api, open_page(api.url, token_for(SALON)) as page:
         for _ in range(5):
             _, told = await page.ask_code(PHONE)
             assert told["code"] == "PAIRING_CODE_FAILED"
 
-    assert len(whatsapp.commands) == 5
+    await wait_until(lambda: len(whatsapp.commands + whatsapp.refused) == 5)
 
 
 async def test_codes_are_limited_by_number_also_over_salons(
@@ -110,7 +115,7 @@ async def test_codes_are_limited_by_number_also_over_salons(
     async with open_page(api.url, token_for(1004)) as page:
         _, told = await page.ask_code(PHONE)
         assert told["code"] == "RATE_LIMITED"
-        assert 590 <= told["retryAfter"] <= 600
+        assert 500 < told["retryAfter"] <= 600
         name, _ = await page.ask_code("79990000002")
         assert name == "pairing-code"
 
@@ -172,10 +177,9 @@ async def test_two_requests_at_once_on_two_processes_give_one_code(
         )
         asked.set()
         shown = [await page.next("pairing-code") for page in (here, there)]
-        await there.ask("request-pairing-code", {"phoneNumber": PHONE})
-        again = await there.next("pairing-code", 2)
+        [refused] = here.all("pairing-code-error") + there.all("pairing-code-error")
+        _, again = await there.ask_code(PHONE)
 
-    [refused] = here.all("pairing-code-error") + there.all("pairing-code-error")
     assert refused["code"] == "REQUEST_IN_PROGRESS"
     assert refused["retryAfter"] > 0
     assert {code["code"] for code in (*shown, again)} == {"ABCD-1234"}

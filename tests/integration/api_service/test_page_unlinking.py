@@ -2,13 +2,14 @@
 
 import pytest
 
-from api_service.core import session_orders
+from api_service.core import linking, session_orders
 from shared.company_id import SalonId, session_id_of
 from shared.errors import ErrorCode
 from shared.messages.commands import Command, Unlink
 from shared.messages.status import Reason, SessionStatus
 from tests.support.api import RunningApi, token_for
 from tests.support.page import open_page
+from tests.support.waiting import PATIENCE_S
 from tests.support.whatsapp_side import WhatsAppSide
 
 SALON = SalonId(1001)
@@ -54,6 +55,7 @@ async def test_a_failure_is_told_to_the_page_that_asked(
         await page.ask("unlink", {})
         refused = await page.next("error")
         monkeypatch.setattr(session_orders, "UNLINK_S", 0.1)
+        monkeypatch.setattr(linking, "LATE_S", PATIENCE_S)  # Redis is slow on a busy machine
         whatsapp.reaction = None
         await page.ask("unlink", None)
         unanswered = await page.next("error", 2)
