@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from api_service.core import kept_later, webhook_queue
+from api_service.core import kept_later, webhook_intake, webhook_queue
 from api_service.settings import ApiSettings
 from shared.company_id import SalonId, session_id_of
 from tests.support.api import RunningApi, api_settings
 from tests.support.salon_rows import SalonRows
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
 SALON = 1001
@@ -23,9 +23,10 @@ def settings(
     redis_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> ApiSettings:
-    """Patient with Postgres on a busy machine, except where it is to hang; looks often."""
+    """Patient on a busy machine, but with Postgres where it is to hang; looks often."""
     for module in (webhook_queue, kept_later):
         monkeypatch.setattr(module, "LOOK_EVERY_S", 0.2)
+    monkeypatch.setattr(webhook_intake, "KEEP_S", PATIENCE_S)
     patience_s = getattr(request, "param", 5.0)
     return api_settings(database_url, redis_url, webhook_patience_s=patience_s)
 
@@ -54,8 +55,7 @@ async def send(api: RunningApi, body: Any) -> dict[str, Any]:
 async def all_done(salons: SalonRows, salon: int = SALON) -> None:
     await wait_until(
         lambda: (states := salons.states(salon)) and set(states) <= {"done", "recorded"},
-        15,
-        "every notification is done",
+        what="every notification is done",
     )
 
 

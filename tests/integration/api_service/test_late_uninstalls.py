@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from api_service.core import webhook_queue
+from api_service.core import uninstalling, webhook_queue
 from tests.support.api import RunningApi, api_settings, running_api
 from tests.support.salon_rows import SalonRows, lifecycle
 from tests.support.scripted_yclients import (
@@ -16,7 +16,7 @@ from tests.support.scripted_yclients import (
     scripted_yclients,
     success,
 )
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
 SALON = 1001
@@ -46,7 +46,7 @@ class Place:
             )
             return self.salons.states(SALON) == [state]
 
-        await wait_until(there, 15, state)
+        await wait_until(there, what=state)
 
 
 @pytest.fixture
@@ -56,14 +56,20 @@ async def place(
     whatsapp: WhatsAppSide,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Place]:
-    """The salon was here before. Whatever is due is found at once."""
+    """The salon was here before. Whatever is due is found at once.
+
+    Postgres and YClients may be slow, on a busy machine.
+    """
     monkeypatch.setattr(webhook_queue, "LOOK_EVERY_S", 0.2)
+    monkeypatch.setattr(uninstalling, "ASK_S", PATIENCE_S)
     whatsapp.reaction = whatsapp.result
     salons = SalonRows(database_url)
     salons.add(SALON)
     salons.run("UPDATE companies SET installation = 2")
     async with scripted_yclients() as yclients:
-        settings = api_settings(database_url, redis_url, yclients_url=yclients.url)
+        settings = api_settings(
+            database_url, redis_url, yclients_url=yclients.url, webhook_patience_s=5.0
+        )
         async with running_api(settings) as api:
             yield Place(api, yclients, salons)
 

@@ -24,9 +24,11 @@ from tests.support.admin_world import rows
 from tests.support.api import HEALTH_TOKEN, RunningApi, api_settings, running_api
 from tests.support.own_servers import OwnServer, own_postgres, own_valkey
 from tests.support.places import open_folder
+from tests.support.waiting import block_until, wait_until
 
 DETAILS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}
-LIMIT_S = 5.0
+LIMIT_S = 8.0
+"""Two steps of 2 s each, on a busy machine. Without a deadline of its own a statement has 10 s."""
 
 
 async def test_it_tells_pools_breakers_flags_and_what_waits(
@@ -52,7 +54,7 @@ async def test_it_tells_pools_breakers_flags_and_what_waits(
         "UPDATE marketplace_reconciliation SET finished_at = '2026-03-01 10:00:00+00', checked = 7",
     )
 
-    body = (await api.http.get("/marketplace/health", headers=DETAILS)).json()
+    body = await wait_until(lambda: all_told(api))
 
     assert body["status"] == "degraded"
     assert body["pools"]["postgres"]["limit"] == 10
@@ -80,6 +82,13 @@ async def test_it_tells_pools_breakers_flags_and_what_waits(
     # A busy machine may be told to be slow, too.
     told = [warning for warning in body["warnings"] if not warning.endswith("answers slowly")]
     assert told == ["activations crash", "a webhook waits for long"]
+
+
+async def all_told(api: RunningApi) -> dict[str, Any]:
+    """Empty while something was not answered in time."""
+    body: dict[str, Any] = (await api.http.get("/marketplace/health", headers=DETAILS)).json()
+    states = [it["state"] for it in body["circuitBreakers"].values()]
+    return body if body["activations"] is not None and "unknown" not in states else {}
 
 
 async def test_a_pool_that_is_used_up_is_seen(settings: ApiSettings, database_url: str) -> None:
@@ -120,6 +129,8 @@ def test_slowness_is_warned_of(database_ms: float, redis_ms: float, warnings: li
 def stopped(server: OwnServer) -> Iterator[None]:
     """It keeps its connections and answers nothing, with all its children."""
     process = psutil.Process(server.server.pid)
+    os.kill(process.pid, signal.SIGSTOP)
+    block_until(lambda: process.status() == psutil.STATUS_STOPPED)  # it has no more children now
     family = [process, *process.children(recursive=True)]
     for member in family:
         os.kill(member.pid, signal.SIGSTOP)
@@ -159,8 +170,7 @@ async def test_every_check_ends_in_time_when_postgres_and_redis_hang(
 ) -> None:
     async with running_api(api_settings(database[1], redis[1])) as api:
         for hung in ([database[0]], [redis[0]], [database[0], redis[0]]):
-            well = await api.http.get("/marketplace/health", headers=DETAILS)
-            assert well.status_code == 200
+            await wait_until(lambda: all_told(api), what="all is well again")
             with contextlib.ExitStack() as stack:
                 for server in hung:
                     stack.enter_context(stopped(server))

@@ -48,7 +48,7 @@ async def run_client(node: Node, url: str, token: str) -> list[dict[str, Any]]:
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(CLIENT.read_bytes()), 30)
+        output, _ = await asyncio.wait_for(process.communicate(CLIENT.read_bytes()), 90)
     finally:
         if process.returncode is None:
             process.kill()
@@ -79,9 +79,10 @@ async def test_the_documented_events_come(
     ]
     assert payloads["status"]["status"] == "idle"
     assert payloads["qr-update"]["qr"] == "qr-text"
-    assert payloads["qr-update"]["expiresIn"] == 20
+    assert 0 < payloads["qr-update"]["expiresIn"] <= 20
     code = payloads["pairing-code"]
-    assert (code["code"], code["phoneNumber"], code["expiresIn"]) == ("ABCD-1234", PHONE, 50)
+    assert (code["code"], code["phoneNumber"]) == ("ABCD-1234", PHONE)
+    assert 0 < code["expiresIn"] <= 50
     connected = payloads["whatsapp-connected"]
     assert (connected["success"], connected["phone"]) == (True, PHONE)
     assert connected["sessionId"] == SESSION

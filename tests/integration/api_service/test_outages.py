@@ -28,6 +28,9 @@ from tests.support.whatsapp_side import whatsapp_side
 SALON = SalonId(1001)
 SESSION = session_id_of(SALON)
 PHONE = "79990000001"
+CUT_OFF = SQL(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'api-service'"
+)
 
 
 @dataclass
@@ -149,20 +152,20 @@ async def test_postgres_away_is_503_and_heals_without_a_restart(
     name = database_url.rsplit("/", 1)[1].split("?", maxsplit=1)[0]
     redirect = {"params": {"salon_id": "1001", **signed_query()}}
     postgres_server.run(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false"), name)
-    postgres_server.run(
-        SQL(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = 'api-service'"
-        )
-    )
+
+    async def away() -> bool:
+        """One that was just connecting has passed the gate."""
+        postgres_server.run(CUT_OFF)
+        return await answers(api, "/marketplace/health", 503)
+
     try:
-        assert (await api.http.get("/marketplace/health")).status_code == 503
+        await wait_until(away)
         assert (await api.http.get("/health")).status_code == 503
         page = await api.http.get("/auth/yclients/redirect", params=redirect["params"])
         assert page.status_code == httpx2.codes.SERVICE_UNAVAILABLE
         assert "временно недоступен" in page.text
     finally:
         postgres_server.run(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true"), name)
-    await wait_until(lambda: answers(api, "/marketplace/health", 200), 15)
+    await wait_until(lambda: answers(api, "/marketplace/health", 200))
     back = await api.http.get("/auth/yclients/redirect", params=redirect["params"])
     assert back.status_code == httpx2.codes.FOUND

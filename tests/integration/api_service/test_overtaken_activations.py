@@ -20,7 +20,7 @@ from shared.db import make_pool
 from shared.messages.status import SessionStatus
 from tests.support.api import RunningApi, api_settings, running_api
 from tests.support.salon_rows import SalonRows
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 from tests.support.yclients import press_connect, yclients, yclients_port_of_api, yclients_url
 
@@ -29,7 +29,7 @@ __all__ = ["yclients", "yclients_port_of_api", "yclients_url"]
 SALON: Final = 1001
 SESSION: Final = session_id_of(SalonId(SALON))
 PHONE: Final = "79990000001"
-PATIENCE_S: Final = 15.0
+GIVEN_UP_S: Final = 6.0
 OLD_DOUBT: Final = """
 UPDATE companies SET doubtful_api_key = 'old', doubtful_webhook_secret = 'old',
     doubtful_until = now() - interval '1 second'
@@ -76,9 +76,17 @@ class Town:
         return [row[f"doubtful_{name}"] for name in ("api_key", "webhook_secret", "until")]
 
 
+@pytest.fixture
+def call_s() -> float:
+    """As in production: what waits on the wire is not given up, and not sent a second time."""
+    return 30.0
+
+
 @pytest.fixture(params=[True, False], ids=["step machine", "simple"])
 async def town(
     request: pytest.FixtureRequest,
+    *,
+    call_s: float,
     database_url: str,
     redis_url: str,
     yclients: YclientsControl,
@@ -90,7 +98,8 @@ async def town(
         redis_url,
         yclients_url=yclients.url,
         api_port=yclients_port_of_api,
-        yclients_call_s=4.0,
+        yclients_call_s=call_s,
+        webhook_patience_s=5.0,
         use_transaction_activation=request.param,
     )
     whatsapp.reaction = whatsapp.result
@@ -126,6 +135,7 @@ async def test_a_call_on_the_wire_decides_nothing_for_the_next_installation(town
     assert sum(kind == "activation_completed" for kind, _ in ended) == 1
 
 
+@pytest.mark.parametrize("call_s", [GIVEN_UP_S])
 async def test_a_call_that_was_given_up_is_in_doubt_after_yclients_knows_no_salon(
     town: Town,
 ) -> None:

@@ -9,6 +9,8 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from api_service.core import connection_check, thawing
+from api_service.core.connection_check import CHECK_S
 from tests.support.api import api_settings, running_api, signed_query, token_for
 from tests.support.redirects import OWNER, REDIRECT, STRANGER, Place, connection
 from tests.support.scripted_yclients import (
@@ -21,6 +23,7 @@ from tests.support.scripted_yclients import (
     scripted_yclients,
     success,
 )
+from tests.support.waiting import PATIENCE_S
 from tests.support.whatsapp_side import whatsapp_side
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,8 +44,12 @@ async def module_place(module_database_url: str, valkey_url: str) -> AsyncIterat
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def place(module_place: Place, valkey_url: str) -> Place:
-    """The calls of other tests count neither in the budget nor in the breaker."""
+async def place(module_place: Place, valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """The calls of other tests count neither in the budget nor in the breaker.
+
+    An owner waits longer: a busy machine may need more than 2.5 s to ask and to hear.
+    """
+    monkeypatch.setattr(connection_check, "CHECK_S", PATIENCE_S)
     async with Redis.from_url(valkey_url) as redis:
         await redis.flushall()
     await asyncio.to_thread(module_place.run, "TRUNCATE companies, marketplace_events")
@@ -91,7 +98,10 @@ async def test_without_an_answer_the_owner_goes_on_unverified(place: Place, name
     assert place.event["connection"] == word
 
 
-async def test_the_owner_waits_for_yclients_only_so_long(place: Place) -> None:
+async def test_the_owner_waits_for_yclients_only_so_long(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_check, "CHECK_S", CHECK_S)
     place.yclients.will(hang)
     started = asyncio.get_running_loop().time()
 
@@ -284,8 +294,14 @@ async def test_a_frozen_salon_stays_frozen_while_its_whatsapp_cannot_be_thawed(
     ("said", "after", "installation"), [("active", "active", 3), ("pending", "pending_whatsapp", 4)]
 )
 async def test_a_frozen_salon_that_yclients_takes_up_again_is_thawed(
-    place: Place, valkey_url: str, said: str, after: str, installation: int
+    place: Place,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    after: str,
+    installation: int,
 ) -> None:
+    monkeypatch.setattr(thawing, "DEADLINE_S", PATIENCE_S)
     place.salon(integration_status="frozen")
     place.yclients.will(connection(said))
     async with whatsapp_side(valkey_url) as whatsapp:

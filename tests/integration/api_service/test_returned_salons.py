@@ -2,16 +2,23 @@
 
 import pytest
 
+from api_service.core import standing
 from shared.company_id import SalonId, session_id_of
 from shared.messages.status import Reason, SessionStatus
 from tests.support.api import RunningApi, token_for
 from tests.support.page import open_page
 from tests.support.salon_rows import SalonRows
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
 SALON = SalonId(1001)
 SESSION = session_id_of(SALON)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Postgres: without its word in time a salon is shown as its session says."""
+    monkeypatch.setattr(standing, "PATIENCE_S", PATIENCE_S)
 
 
 @pytest.fixture

@@ -23,10 +23,11 @@ from api_service.store.kept_notifications import KeptNotifications
 from api_service.store.webhook_marks import WebhookMarks
 from shared.bus import keys
 from shared.bus.connection import connect_redis
-from shared.db import make_pool
+from shared.db import POOL_TIMEOUT_S, Pool, make_pool
 from tests.support.api import JWT_SECRET, api_settings
 from tests.support.salon_rows import SalonRows
 from tests.support.services import PostgresServer
+from tests.support.waiting import PATIENCE_S
 
 BAD, GOOD, BETTER = 1001, 1002, 1003
 KEPT: Final = keys.WEBHOOKS_KEPT
@@ -37,6 +38,7 @@ REFUSED: Final = f"CHECK (salon_id <> {BAD}) NOT VALID"
 @dataclass(frozen=True)
 class Place:
     salons: SalonRows
+    pool: Pool
     redis: Redis
     kept: KeptNotifications
     later: KeptLater
@@ -89,8 +91,8 @@ async def place(database_url: str, redis_url: str) -> AsyncIterator[Place]:
     async with contextlib.AsyncExitStack() as stack:
         redis, pool = connect_redis(redis_url), make_pool(database_url, 4, "test")
         stack.push_async_callback(redis.aclose)
-        pool.timeout = 1.0
         await stack.enter_async_context(pool)
+        await pool.wait(PATIENCE_S)
         storage, policy = policies.limit_storage(redis), policies.limit_policy(settings)
         kept = KeptNotifications(redis, KEPT, keys.WEBHOOKS_KEPT_MAX_LENGTH)
         hints = KeptNotifications(redis, keys.HINTS_KEPT, keys.HINTS_KEPT_MAX_LENGTH)
@@ -99,6 +101,7 @@ async def place(database_url: str, redis_url: str) -> AsyncIterator[Place]:
         hooks = EntityHooks(pool, Vault(settings.vault_keys), hints, 1.0)
         yield Place(
             SalonRows(database_url),
+            pool,
             redis,
             kept,
             KeptLater("webhooks", kept, intake, again_s=0.0),
@@ -192,12 +195,14 @@ async def test_a_postgres_that_is_away_or_read_only_is_nobodys_fault(
     ):
         postgres_server.run(SQL("ALTER DATABASE {} " + off), name)
         place.salons.cut_all_connections(postgres_server.url())
+        place.pool.timeout = 1.0  # nothing comes of waiting
         for _ in range(REFUSALS + 1 if "read_only" in off else 1):
             with pytest.raises((psycopg.Error, TimeoutError)):
                 await place.look()
         postgres_server.run(SQL("ALTER DATABASE {} " + on), name)
         assert await place.lengths() == (2, 0, 0)
     place.salons.cut_all_connections(postgres_server.url())
+    place.pool.timeout = POOL_TIMEOUT_S
 
     await place.look()
 

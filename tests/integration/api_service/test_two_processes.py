@@ -11,6 +11,7 @@ import pytest
 
 from api_service.settings import ApiSettings
 from sandbox.services.loopback import NOBODY
+from shared.bus import keys
 from shared.company_id import SalonId, session_id_of
 from shared.errors import ErrorCode
 from shared.messages.commands import Command, RequestPairingCode
@@ -29,9 +30,7 @@ QR = "2@a,b,c,d,1"
 
 @pytest.fixture
 def cluster(start_process: Starter, database_url: str, redis_url: str) -> ApiCluster:
-    return start_api_cluster(
-        start_process, database_url, redis_url, BREAKER_COOL_DOWN_S="4", QR_DEADLINE_S="5"
-    )
+    return start_api_cluster(start_process, database_url, redis_url)
 
 
 @asynccontextmanager
@@ -69,7 +68,7 @@ async def test_two_requests_at_once_give_one_code_and_one_refusal(
             _, again = await page.ask_code(PHONE)
             assert (again["code"], again["expiresAt"]) == (shown["code"], shown["expiresAt"])
             assert again["expiresIn"] * 1000 >= again["expiresAt"] - again["serverTime"]
-            assert again["expiresIn"] * 1000 < again["expiresAt"] - again["serverTime"] + 1000
+            assert again["expiresIn"] * 1000 < again["expiresAt"] - again["serverTime"] + 2000
         await whatsapp.connected(SESSION, PHONE)
         for page in pages:
             await page.next("whatsapp-connected")
@@ -127,9 +126,11 @@ async def test_limits_are_counted_over_both(cluster: ApiCluster, whatsapp: Whats
 
     whatsapp.reaction = react
     async with a_page_on_each(cluster) as [one, two]:
-        for page in (one, two, one):
+        for count, page in enumerate((one, two, one), start=1):
             _, refused = await page.ask_code(PHONE)
             assert refused["code"] == "BAILEYS_ERROR"
+            # Every page hears of it: one that came later would be taken for the next answer.
+            await wait_until(lambda count=count: _refusals(one) == _refusals(two) == count)  # type: ignore[misc]
         _, limited = await two.ask_code(PHONE)
 
     assert limited["code"] == "RATE_LIMITED"
@@ -171,6 +172,10 @@ class BreakerOfBoth:
         """False while it is refused without having been tried."""
         return bool((await self.ask(number))["code"] == "LINKER_FAILED")
 
+    async def cool_down(self) -> None:
+        """It was opened long ago."""
+        await self._whatsapp.redis.hset(keys.breaker("qr-generation"), "opened_at", "0")
+
     async def states(self) -> list[str]:
         return [(await self._admin(url, "GET", "stats"))["state"] for url in self._cluster.urls]
 
@@ -200,31 +205,31 @@ async def test_the_breaker_opens_tries_and_closes_for_both(
     for number in (1, 0):
         refused = await breaker.ask(number)
         assert (refused["status"], refused["code"]) == (503, "SERVICE_UNAVAILABLE")
-        assert 0 < refused["retry_after"] <= 4
+        assert 0 < refused["retry_after"] <= 60
     assert len(whatsapp.commands) == 5
 
-    await wait_until(lambda: breaker.failed(1), 15, "a trial after the cool-down")
+    await breaker.cool_down()
+    assert await breaker.failed(1)
     assert await breaker.states() == ["open", "open"]
     breaker.succeed()
-    await wait_until(lambda: breaker.given(0), 15, "a trial after the second cool-down")
+    await breaker.cool_down()
+    assert await breaker.given(0)
     assert await breaker.states() == ["half-open", "half-open"]
     assert await breaker.given(1)
     assert await breaker.states() == ["closed", "closed"]
 
 
 async def test_the_sixth_waits_a_minute_and_a_reset_is_for_both(
-    start_process: Starter, database_url: str, redis_url: str, whatsapp: WhatsAppSide
+    cluster: ApiCluster, whatsapp: WhatsAppSide
 ) -> None:
-    """With the numbers as they are by default."""
-    cluster = start_api_cluster(start_process, database_url, redis_url)
     breaker = BreakerOfBoth(cluster, whatsapp)
     breaker.fail()
+    began = time.monotonic()
     for number in (0, 1, 0, 1, 0):
         assert await breaker.failed(number)
-    opened = time.monotonic()
     refused = await breaker.ask(1)
     assert (refused["status"], refused["code"]) == (503, "SERVICE_UNAVAILABLE")
-    assert 60 - (time.monotonic() - opened) <= refused["retry_after"] <= 60
+    assert 60 - (time.monotonic() - began) <= refused["retry_after"] <= 60
 
     await breaker.reset(1)
     assert await breaker.states() == ["closed", "closed"]

@@ -129,7 +129,7 @@ async def test_a_thaw_that_was_begun_is_never_given_up(
     await salons.change("UPDATE marketplace_webhooks SET due_at = now()")
     await all_done(salons)
     assert salons.status(SALON) == "active"
-    assert kinds(whatsapp) == ["thaw", "thaw", "thaw"]
+    assert set(kinds(whatsapp)) == {"thaw"}
 
 
 async def test_a_salon_whose_session_refuses_is_tried_again(
@@ -197,7 +197,7 @@ async def test_over_the_limit_it_is_stored_and_an_uninstall_never_waits(
 ) -> None:
     told = [await send(api, lifecycle(SALON, "freeze", number=number)) for number in range(12)]
     uninstall = await send(api, lifecycle(SALON, "uninstall"))
-    await wait_until(lambda: salons.status(SALON) == "uninstalled", 20)
+    await wait_until(lambda: salons.status(SALON) == "uninstalled")
 
     skipped = [answer.get("skipped") for answer in told]
     assert skipped == [None] * 10 + ["rate_limited"] * 2
