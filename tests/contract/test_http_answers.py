@@ -7,8 +7,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from api_service.core import marketplace_state
+from api_service.core import health, marketplace_state, session_report
 from api_service.settings import ApiSettings
+from api_service.web import health as health_routes
+from shared.bus import heartbeat, ping
 from shared.company_id import SalonId, session_id_of
 from shared.messages.commands import Command
 from shared.messages.status import SessionStatus
@@ -22,6 +24,7 @@ from tests.support.api import (
     token_for,
 )
 from tests.support.golden import assert_golden, steady
+from tests.support.waiting import wait_until
 from tests.support.whatsapp_side import WhatsAppSide
 
 SALON = SalonId(1001)
@@ -72,6 +75,16 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a busy machine answers slowly is no other answer."""
     monkeypatch.setattr(marketplace_state, "SLOW_DATABASE_MS", 60_000)
     monkeypatch.setattr(marketplace_state, "SLOW_REDIS_MS", 60_000)
+
+
+@pytest.fixture
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where everything is there: what answers slowly does answer."""
+    for module in (health, health_routes, session_report, marketplace_state):
+        monkeypatch.setattr(module, "CHECK_S", 20.0)
+    monkeypatch.setattr(health, "PONG_S", 20.0)
+    monkeypatch.setattr(ping, "LAGGARDS_S", 20.0)
+    monkeypatch.setattr(heartbeat, "LIFETIME_MS", 60_000)
 
 
 def as_golden(answer: httpx2.Response) -> dict[str, Any]:
@@ -164,8 +177,8 @@ async def test_breaker(api: RunningApi) -> None:
     await check_while_open(
         "breaker stats", await api.http.get(f"{breaker}/stats", headers=operator)
     )
-    health = await api.http.get("/marketplace/health", headers=bearer(HEALTH_TOKEN))
-    await check("marketplace health while the breaker is open", health)
+    broken = await api.http.get("/marketplace/health", headers=bearer(HEALTH_TOKEN))
+    await check("marketplace health while the breaker is open", broken)
     await check("breaker reset", await api.http.post(f"{breaker}/reset", headers=operator))
     await check("breaker stats of nobody", await api.http.get(f"{breaker}/stats"))
 
@@ -186,8 +199,10 @@ async def test_health_without_whatsapp(api: RunningApi) -> None:
     await check("health pubsub odd timeout", await api.http.get("/health/pubsub?timeout=x"))
 
 
+@pytest.mark.usefixtures("_unhurried")
 async def test_health(api: RunningApi, whatsapp: WhatsAppSide) -> None:
     await whatsapp.connected(SESSION, PHONE)
+    await wait_until(lambda: _heard(api), what="the event is the last activity")
     for path in (
         "/health",
         "/health/pubsub",
@@ -203,6 +218,10 @@ async def test_health(api: RunningApi, whatsapp: WhatsAppSide) -> None:
     await check("/marketplace/health with the token", detailed)
 
 
+async def _heard(api: RunningApi) -> bool:
+    return (await api.http.get("/health")).json()["checks"]["lastActivity"]["at"] is not None
+
+
 async def test_unconfigured(database_url: str, redis_url: str) -> None:
     bare = api_settings(
         database_url,
@@ -216,8 +235,8 @@ async def test_unconfigured(database_url: str, redis_url: str) -> None:
         redirect = await api.http.get("/auth/yclients/redirect", params=query)
         await check("redirect not configured", redirect)
         await check("qr not configured", await api.post_qr(token_for(SALON)))
-        health = await api.http.get("/marketplace/health", headers=bearer(HEALTH_TOKEN))
-        await check("marketplace health not configured", health)
+        bare_health = await api.http.get("/marketplace/health", headers=bearer(HEALTH_TOKEN))
+        await check("marketplace health not configured", bare_health)
 
 
 async def test_infrastructure_away() -> None:

@@ -10,7 +10,7 @@ import pytest
 import structlog.testing
 from redis.asyncio import Redis
 
-from shared.bus import command_streams, keys, takeover
+from shared.bus import command_streams, heartbeat, keys, takeover
 from shared.bus.commands import CommandConsumer, CommandSender
 from shared.bus.connection import connect_redis
 from shared.clock import now_ms
@@ -37,6 +37,12 @@ class Recorder:
 
     async def refuse(self, command: Command, code: ErrorCode) -> None:
         self.refused.append((command, code))
+
+
+@pytest.fixture(autouse=True)
+def _who_lives_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a machine that stands still for some seconds."""
+    monkeypatch.setattr(heartbeat, "LIFETIME_MS", 60_000)
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ async def responder(redis: Redis) -> AsyncIterator[PingResponder]:
 async def round_trips(redis: Redis) -> AsyncIterator[RoundTrips]:
     trips = RoundTrips(redis)
     task = asyncio.create_task(trips.run())
+    async with asyncio.timeout(PATIENCE_S):
+        await trips.listener.subscribed.wait()
     yield trips
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -94,7 +96,7 @@ async def test_those_who_should_answer_and_do_not_are_named(
 async def test_when_nobody_answers_all_are_named(redis: Redis, round_trips: RoundTrips) -> None:
     await redis.sadd(keys.PROCESSES, "killed")
     with pytest.raises(NobodyAnsweredError) as nobody:
-        await round_trips.through_whatsapp_service(0.2)
+        await round_trips.through_whatsapp_service(1.0)
     assert nobody.value.silent == ("killed",)
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from redis.asyncio import Redis
 
-from shared.bus import command_streams, keys, takeover
+from shared.bus import command_streams, heartbeat, keys, takeover
 from shared.bus.commands import CommandConsumer, CommandSender, MovedError
 from shared.bus.connection import connect_redis
 from shared.bus.heartbeat import Heartbeats
@@ -60,6 +60,12 @@ class Process:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture(autouse=True)
+def _who_lives_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a machine that stands still for some seconds."""
+    monkeypatch.setattr(heartbeat, "LIFETIME_MS", 60_000)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from shared.db_migrations import LOCK_KEY, MIGRATIONS, MigrationError, apply_migrations
 from tests.support.pgbouncer import pgbouncer_for
 from tests.support.processes import Starter
+from tests.support.waiting import PATIENCE_S
 
 STATUSES = (
     "pending_whatsapp",
@@ -163,7 +164,7 @@ def test_processes_that_start_together_apply_each_migration_once(empty_database_
     together = threading.Barrier(4)
 
     def migrate() -> list[str]:
-        together.wait(10)
+        together.wait(PATIENCE_S)
         return apply_migrations(empty_database_url)
 
     with ThreadPoolExecutor(4) as pool:
@@ -220,13 +221,13 @@ def test_an_unreachable_database_is_one_line_without_the_password() -> None:
 def test_the_command_says_what_it_did(start_process: Starter, empty_database_url: str) -> None:
     for expected in (", ".join(ALL), "nothing to do"):
         process = start_process("shared.db_migrations", {"DATABASE_URL": empty_database_url})
-        assert process.wait_exit(20) == 0
+        assert process.wait_exit() == 0
         assert process.log == f"migrations: {expected}\n"
 
 
 def test_the_command_fails_in_one_line(start_process: Starter) -> None:
     url = "postgresql://postgres@127.0.0.1:9/postgres"
     process = start_process("shared.db_migrations", {"DATABASE_URL": url})
-    assert process.wait_exit(20) == 1
+    assert process.wait_exit() == 1
     assert process.log.startswith("migrations: connection failed")
     assert process.log.count("\n") == 1
