@@ -136,7 +136,7 @@ TROUBLES: Final = (
 
 async def test_whatever_yclients_does_every_salon_ends_active(marketplace: Marketplace) -> None:
     """A call lasts as long as its turn may take in this crowd, so that only hanging ones end."""
-    marketplace.api.environment["YCLIENTS_CALL_S"] = "15"
+    marketplace.api.environment["YCLIENTS_CALL_S"] = "25"
     marketplace.api.start()
     salons = {
         await marketplace.register(number % 2): trouble for number, trouble in enumerate(TROUBLES)

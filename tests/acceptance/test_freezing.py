@@ -149,7 +149,8 @@ async def _freeze_waits(database_url: str) -> bool:
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
         cursor = await connection.execute(
             "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock' AND query LIKE '%frozen%' AND pid <> pg_backend_pid()"
+            " AND wait_event_type = 'Lock' AND query LIKE '%SET frozen%'"
+            " AND pid <> pg_backend_pid()"
         )
         return await cursor.fetchone() is not None
 

@@ -11,7 +11,7 @@ from tests.support.places import open_folder
 from tests.support.processes import ServiceProcess, Starter
 from tests.support.waiting import block_until
 
-READY_S: Final = 60.0
+READY_S: Final = 100.0
 
 
 class Run:
