@@ -18,6 +18,8 @@ from sandbox.whatsapp_network.control_client import ControlClient
 ROOT: Final = Path(__file__).parents[2]
 START_TIMEOUT_S: Final = 40.0
 STOP_TIMEOUT_S: Final = 30.0
+ANSWER_S: Final = 25.0
+"""For a client on a busy machine to answer the network; who acts on it waits for 30 s."""
 TROUBLE: Final = ("Traceback", "[error")
 
 
@@ -131,6 +133,7 @@ async def whatsapp_network(
     logged = len(process.log())
     async with ControlClient(process.ready["control_url"]) as control:
         await control.forget_everything()
+        await control.change_settings(request_deadline_s=ANSWER_S, handshake_deadline_s=ANSWER_S)
         network = WhatsAppNetwork(process, control)
         yield network
         process.ensure_started()
