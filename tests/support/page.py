@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from sandbox.services.loopback import NOBODY
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 NAMESPACE: Final = "/marketplace"
 CODE_ANSWERS: Final = frozenset({"pairing-code", "pairing-code-error"})
@@ -211,5 +211,6 @@ async def open_link(
         proxy=None,
         local_addr=None if source is None else (source, 0),
         ping_interval=None,  # as a browser: it is the server that asks
+        open_timeout=PATIENCE_S,
     )
     return WebSocketLink(socket)
