@@ -1,12 +1,13 @@
 """From YClients' signed redirect to the page, with the rows that it leaves in Postgres."""
 
+import asyncio
 import base64
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composed, Identifier
 
 from api_service.core.tokens import Tokens
 from api_service.settings import ApiSettings
@@ -34,6 +35,17 @@ def rows(database_url: str, table: str) -> list[dict[str, Any]]:
     statement = SQL("SELECT * FROM {} ORDER BY id").format(Identifier(table))
     with psycopg.connect(database_url, row_factory=dict_row) as connection:
         return connection.execute(statement).fetchall()
+
+
+async def rename(database_url: str, table: str, new_name: str) -> None:
+    """Not in the event loop: an API in it may hold the table, and could never let it go."""
+    statement = SQL("ALTER TABLE {} RENAME TO {}").format(Identifier(table), Identifier(new_name))
+    await asyncio.to_thread(_execute, database_url, statement)
+
+
+def _execute(database_url: str, statement: Composed) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(statement)
 
 
 async def test_a_signed_redirect_registers_the_salon_and_leads_to_the_page(
@@ -240,10 +252,9 @@ async def test_without_postgres_the_redirect_says_so_and_works_again_later(
     settings: ApiSettings, database_url: str
 ) -> None:
     async with running_api(settings) as api:
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute("ALTER TABLE companies RENAME TO companies_away")
-            away = await api.http.get(REDIRECT, params={"salon_id": "1001", **signed_query()})
-            connection.execute("ALTER TABLE companies_away RENAME TO companies")
+        await rename(database_url, "companies", "companies_away")
+        away = await api.http.get(REDIRECT, params={"salon_id": "1001", **signed_query()})
+        await rename(database_url, "companies_away", "companies")
         back = await api.http.get(REDIRECT, params={"salon_id": "1001", **signed_query()})
 
     assert (away.status_code, back.status_code) == (503, 302)
