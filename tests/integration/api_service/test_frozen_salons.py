@@ -76,6 +76,7 @@ async def test_a_frozen_salon_waits_for_no_process(api: RunningApi, whatsapp: Wh
     """Nothing of it changes when the process that told it is killed."""
     whatsapp.process_id = OWNER
     async with open_page(api.url, token_for(SALON)) as page:
+        await page.next("status")
         async with beating(whatsapp.redis, OWNER):
             await freeze(whatsapp)
             await whatsapp.connected(OTHER_SESSION, PHONE)
