@@ -299,6 +299,6 @@ async def test_without_postgres_a_ledger_raises_and_nothing_hangs() -> None:
     await nowhere.open(wait=False)
     try:
         with pytest.raises(psycopg.Error):
-            await asyncio.wait_for(TransactionLedger(nowhere).claim(SALON, FRESH), 10)
+            await asyncio.wait_for(TransactionLedger(nowhere).claim(SALON, FRESH), 20)
     finally:
         await nowhere.close()

@@ -2,10 +2,12 @@
 
 import pytest
 
+from api_service.core import linking
 from api_service.settings import ApiSettings
 from api_service.store.admin_tokens import Role
 from tests.support.admin_world import make_token
 from tests.support.api import ADMIN_TOKEN, RunningApi, api_settings, running_api, token_for
+from tests.support.waiting import PATIENCE_S
 from tests.support.whatsapp_side import WhatsAppSide
 
 BREAKER = "/marketplace/admin/circuit-breaker"
@@ -13,7 +15,9 @@ OPERATOR = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 
 
 @pytest.fixture
-def settings(database_url: str, redis_url: str) -> ApiSettings:
+def settings(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> ApiSettings:
+    """A session has little time; a busy machine has enough to say that it did not answer."""
+    monkeypatch.setattr(linking, "LATE_S", PATIENCE_S)
     return api_settings(
         database_url, redis_url, qr_deadline_s=0.1, admin_requests_per_minute=4, breaker_failures=2
     )

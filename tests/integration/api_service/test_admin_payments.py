@@ -190,6 +190,7 @@ async def test_a_change_is_on_record_before_yclients_answers(admin_world: AdminW
     assert (record["action"], record["outcome"]) == ("channel_set", "attempted")
     assert record["finished_at"] is None
     waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
 
 
 @pytest.mark.parametrize(
