@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from api_service.core import kept_later, webhook_intake, webhook_queue
+from api_service.core import entity_hooks, kept_later, webhook_intake, webhook_queue
+from api_service.incoming_parts import CollectLimit
 from api_service.settings import ApiSettings
 from shared.company_id import SalonId, session_id_of
 from tests.support.api import RunningApi, api_settings
@@ -26,7 +27,9 @@ def settings(
     """Patient on a busy machine, but with Postgres where it is to hang; looks often."""
     for module in (webhook_queue, kept_later):
         monkeypatch.setattr(module, "LOOK_EVERY_S", 0.2)
-    monkeypatch.setattr(webhook_intake, "KEEP_S", PATIENCE_S)
+    for module in (webhook_intake, entity_hooks):
+        monkeypatch.setattr(module, "KEEP_S", PATIENCE_S)
+    monkeypatch.setattr(CollectLimit, "PATIENCE_S", PATIENCE_S)
     patience_s = getattr(request, "param", 5.0)
     return api_settings(database_url, redis_url, webhook_patience_s=patience_s)
 
