@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from api_service.web import health
 from shared.bus import keys
 from shared.clock import now_ms
 from shared.company_id import SalonId, session_id_of
@@ -15,6 +16,7 @@ from tests.support.api import (
 )
 from tests.support.api_world import World
 from tests.support.page import open_page
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -194,7 +196,12 @@ async def test_a_bad_event_reaches_nobody(world: World, message: str | bytes) ->
     ],
     ids=lambda value: repr(value)[:40],
 )
-async def test_a_bad_pong_is_no_answer(world: World, message: str | bytes) -> None:
+async def test_a_bad_pong_is_no_answer(
+    world: World, message: str | bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process listens for them as soon as it has heard itself once."""
+    monkeypatch.setattr(health, "SIMPLE_PUBSUB_S", PATIENCE_S)
+    assert (await world.api.http.get("/health/pubsub/simple")).status_code == 200
     async with world.witness.nothing_changes() as report:
         await world.redis.publish(keys.HEALTH_CHANNEL, message)
         answer = await world.api.http.get("/health/pubsub/simple")
