@@ -6,12 +6,12 @@ import pytest
 import pytest_asyncio
 from prometheus_client import REGISTRY
 
-from api_service.core import kept_later
+from api_service.core import health, kept_later, marketplace_state
 from api_service.store.admin_tokens import Role
 from shared.bus.connection import connect_redis
 from tests.support.admin_world import ASIDE, AdminWorld
 from tests.support.api import HEALTH_TOKEN
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -92,7 +92,9 @@ async def test_what_is_no_place_is_refused(admin_world: AdminWorld, place: str) 
     assert (await admin_world.post(f"/set-aside/{place}/replay")).status_code == 400
 
 
-async def test_health_warns_of_it(admin_world: AdminWorld) -> None:
+async def test_health_warns_of_it(admin_world: AdminWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (health, marketplace_state):
+        monkeypatch.setattr(module, "CHECK_S", PATIENCE_S)
     admin_world.set_aside(6305)
 
     details = {"Authorization": f"Bearer {HEALTH_TOKEN}"}

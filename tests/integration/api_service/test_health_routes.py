@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from api_service.core import health
+from api_service.core import health, marketplace_state
 from api_service.settings import ApiSettings
 from tests.support.api import HEALTH_TOKEN, RunningApi, api_settings, running_api
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.whatsapp_side import PROCESS_ID, WhatsAppSide
 
 DETAILS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}
@@ -114,7 +114,11 @@ async def test_simple_ping_needs_no_whatsapp_process(api: RunningApi) -> None:
     assert body["redis_pubsub"] == "working"
 
 
-async def test_marketplace_health_shows_details_to_the_token_only(api: RunningApi) -> None:
+async def test_marketplace_health_shows_details_to_the_token_only(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (health, marketplace_state):
+        monkeypatch.setattr(module, "CHECK_S", PATIENCE_S)
     plain = await api.http.get("/marketplace/health")
     wrong = await api.http.get("/marketplace/health", headers={"Authorization": "Bearer wrong"})
     detailed = await api.http.get("/marketplace/health", headers=DETAILS)
