@@ -55,14 +55,15 @@ async def test_without_whatsapp_the_credentials_are_deleted_all_the_same(
 async def test_a_lost_connection_that_comes_back_in_time_is_used_to_tell_whatsapp(
     whatsapp: WhatsApp,
 ) -> None:
+    """Its login is not answered for a while: the library does not pause, as between two tries."""
     await whatsapp.link_by_qr(SALON, PHONE)
-    unreachable = await whatsapp.phones.add_fault(FaultKind.UNREACHABLE)
+    held = await whatsapp.phones.add_fault(FaultKind.HELD, number=PHONE)
     await whatsapp.phones.drop()
     await whatsapp.bus.status(SessionStatus.RECONNECTING, SALON)
     after = len(whatsapp.bus.events)
 
     command = await whatsapp.bus.unlink(SALON)
-    await whatsapp.phones.remove_fault(unreachable.id)
+    await whatsapp.phones.remove_fault(held.id)
 
     assert (await whatsapp.bus.result(command, SALON)).success
     assert (await whatsapp.phones.phone(PHONE)).devices == []
