@@ -23,7 +23,6 @@ class Wire:
         """What was held back in silence goes on its way."""
         self._carries.set()
         if self._server is None:
-            self.port = self.port or free_port()
             self._server = await asyncio.start_server(self._accept, LOOPBACK, self.port)
 
     async def cut(self) -> None:
