@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tests.support.waiting import wait_until
 
-EVENT_TIMEOUT_S: Final = 20.0
+EVENT_TIMEOUT_S: Final = 45.0
 STOP_TIMEOUT_S: Final = 30.0
 
 Event = dict[str, Any]
