@@ -23,7 +23,7 @@ from tests.support.whatsapp_network import (
 )
 from tests.support.yclients import yclients_process
 
-RESTORED_S: Final = 30.0
+RESTORED_S: Final = 60.0
 
 __all__ = ["whatsapp_network", "whatsapp_network_process"]
 

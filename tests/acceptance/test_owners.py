@@ -27,7 +27,8 @@ __all__ = ["fleet", "fleet_ground"]
 pytestmark = pytest.mark.timeout(300)
 
 START_S: Final = 60.0
-FAIL_OVER_S: Final = 60.0
+FAIL_OVER_S: Final = 120.0
+"""Who does not hear Redis for a moment begins to count another's silence anew."""
 AWAY_S: Final = 3.0
 SETTLE_S: Final = 60.0
 DEPLOY_AWAY_S: Final = LEASE_S - 1

@@ -18,8 +18,8 @@ from sandbox.services.loopback import NOBODY
 from tests.support.waiting import PATIENCE_S, block_until
 
 ROOT: Final = Path(__file__).parents[2]
-START_TIMEOUT_S: Final = 60.0
-STOP_TIMEOUT_S: Final = 30.0
+START_TIMEOUT_S: Final = 90.0
+STOP_TIMEOUT_S: Final = 60.0
 KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 NOWHERE: Final = "http://127.0.0.1:9"
 """Refuses every connection: tests that want a YClients start one of the sandbox."""

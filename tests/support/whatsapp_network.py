@@ -16,8 +16,8 @@ import pytest
 from sandbox.whatsapp_network.control_client import ControlClient
 
 ROOT: Final = Path(__file__).parents[2]
-START_TIMEOUT_S: Final = 40.0
-STOP_TIMEOUT_S: Final = 30.0
+START_TIMEOUT_S: Final = 90.0
+STOP_TIMEOUT_S: Final = 60.0
 ANSWER_S: Final = 25.0
 """For a client on a busy machine to answer the network; who acts on it waits for 30 s."""
 TROUBLE: Final = ("Traceback", "[error")
