@@ -11,12 +11,16 @@ from typing import Any, Final
 
 from api_service.core.activity import Activity
 from shared.bus.connection import BusError
+from shared.bus.durability import UNKNOWN, Durability
 from shared.bus.ping import NobodyAnsweredError, RoundTrips
 from shared.bus.vitals import Vitals
-from shared.db import Pool, measure_latency_ms
+from shared.db import Pool, measure_latency_ms, within
 
 CHECK_S: Final = 2.0
 PONG_S: Final = 1.5
+LATE_S: Final = 0.5
+"""After a deadline a check is not waited for: redis-py may have dropped the cancellation, and then
+waits for a Redis that stands still, for 10 s."""
 UNREAD_WARNING: Final = 1_000
 MEMORY_WARNING_BYTES: Final = 1024**3
 
@@ -83,9 +87,10 @@ class HealthChecks:
 
     async def redis(self) -> Check:
         """``appendOnly``, ``appendFsync``: as Redis says, or unknown where it does not."""
-        latency_ms, durability = await asyncio.gather(
-            self._vitals.latency_ms(CHECK_S), self._vitals.durability()
-        )
+        try:
+            latency_ms, durability = await within(CHECK_S + LATE_S, self._ask_redis())
+        except TimeoutError:
+            latency_ms, durability = None, UNKNOWN
         answer = _reachable(latency_ms)
         detail = {
             **answer.detail,
@@ -94,6 +99,9 @@ class HealthChecks:
         }
         forgets = self._vitals.forgets(durability)
         return Check(Health.WARNING if forgets else answer.status, detail)
+
+    async def _ask_redis(self) -> tuple[float | None, Durability]:
+        return await asyncio.gather(self._vitals.latency_ms(CHECK_S), self._vitals.durability())
 
     async def database(self) -> Check:
         return _reachable(await measure_latency_ms(self._database, CHECK_S))
@@ -104,7 +112,8 @@ class HealthChecks:
         ``silent``: who should have answered; ``storeless``: who cannot reach the credential store.
         """
         try:
-            trip = await self._round_trips.through_whatsapp_service(PONG_S)
+            asking = self._round_trips.through_whatsapp_service(PONG_S)
+            trip = await within(2 * PONG_S + LATE_S, asking)
         except (BusError, OSError, TimeoutError) as error:
             silent = error.silent if isinstance(error, NobodyAnsweredError) else ()
             detail = {"reachable": False, "latencyMs": None, "silent": list(silent)}
@@ -122,8 +131,7 @@ class HealthChecks:
     async def queue(self) -> Check:
         """Commands to sessions. Some that are dead wait for an operator."""
         try:
-            async with asyncio.timeout(CHECK_S):
-                depth = await self._vitals.command_depth()
+            depth = await within(CHECK_S, self._vitals.command_depth())
         except (BusError, OSError, TimeoutError):
             return Check(Health.WARNING, {"unread": None, "inHand": None, "dead": None})
         loaded = depth.dead > 0 or depth.unread > UNREAD_WARNING

@@ -115,28 +115,29 @@ class MarketplaceWatch:
         return MarketplaceState(database, redis, breakers, figures, kept)
 
     async def _breaker_states(self, redis: Check) -> dict[str, BreakerState | None]:
-        known: dict[str, BreakerState | None] = dict.fromkeys(self._breakers)
         if redis.status is Health.ERROR:
-            return known
+            return dict.fromkeys(self._breakers)
         try:
-            async with asyncio.timeout(CHECK_S):
-                for name, breaker in self._breakers.items():
-                    known[name] = await breaker.state()
+            return await within(CHECK_S, self._read_breakers())
         except (BusError, OSError, TimeoutError):
             return dict.fromkeys(self._breakers)
-        return known
+
+    async def _read_breakers(self) -> dict[str, BreakerState | None]:
+        return {name: await breaker.state() for name, breaker in self._breakers.items()}
 
     async def _kept_figures(self, redis: Check) -> KeptFigures | None:
         if redis.status is Health.ERROR:
             return None
         try:
-            async with asyncio.timeout(CHECK_S):
-                return KeptFigures(
-                    sum([await kept.waiting() for kept in self._kept]),
-                    sum([await kept.aside.waiting() for kept in self._kept]),
-                )
+            return await within(CHECK_S, self._read_kept())
         except (BusError, OSError, TimeoutError):
             return None
+
+    async def _read_kept(self) -> KeptFigures:
+        return KeptFigures(
+            sum([await kept.waiting() for kept in self._kept]),
+            sum([await kept.aside.waiting() for kept in self._kept]),
+        )
 
     async def _figures(self, database: Check) -> Figures | None:
         if database.status is Health.ERROR:

@@ -10,7 +10,6 @@ from redis.asyncio import Redis
 from shared.bus.announcement import Announcement, Announcer
 from shared.bus.commands import CommandConsumer
 from shared.bus.connection import connect_redis
-from shared.bus.heartbeat import Heartbeat
 from shared.bus.ping import PingResponder
 from shared.clock import Milliseconds, now_ms
 from shared.company_id import SessionId
@@ -28,6 +27,7 @@ from shared.messages.events import (
 )
 from shared.messages.snapshot import LiveCode, LiveQr, Snapshot
 from shared.messages.status import Reason, SessionStatus
+from tests.support.heart import PatientHeart
 
 READY_S: Final = 40.0
 PROCESS_ID: Final = "whatsapp-side-1"
@@ -51,7 +51,7 @@ class WhatsAppSide:
         self._announcer = Announcer(redis)
         self.store_answers: bool | None = None
         self._responder = PingResponder(redis, PROCESS_ID, store_answers=lambda: self.store_answers)
-        self._heart = Heartbeat(redis, PROCESS_ID)
+        self._heart = PatientHeart(redis, PROCESS_ID)
         self._consumer = CommandConsumer(redis, PROCESS_ID, self._handle, self._refuse)
 
     async def run(self) -> None:

@@ -13,12 +13,18 @@ import psutil
 import psycopg
 import pytest
 
-from api_service.core.health import Check, Health
+from api_service.core import health
+from api_service.core.activity import Activity
+from api_service.core.health import Check, Health, HealthChecks
 from api_service.core.marketplace_state import MarketplaceState
 from api_service.settings import ApiSettings
 from api_service.store.breaker_record import BreakerState
 from sandbox.services import postgres, valkey
 from sandbox.services.ports import free_port
+from shared.bus.connection import connect_redis
+from shared.bus.ping import RoundTrips
+from shared.bus.vitals import Vitals
+from shared.db import make_pool
 from shared.db_migrations import apply_migrations
 from tests.support.admin_world import rows
 from tests.support.api import HEALTH_TOKEN, RunningApi, api_settings, running_api
@@ -123,6 +129,34 @@ def test_slowness_is_warned_of(database_ms: float, redis_ms: float, warnings: li
     )
 
     assert state.warnings == warnings
+
+
+class Deaf(Vitals):
+    """Waits on after its deadline: redis-py may have dropped the cancellation."""
+
+    async def latency_ms(self, timeout_s: float = 2.0) -> float | None:
+        waiting = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await waiting.wait()
+        await waiting.wait()
+        return None
+
+
+async def test_a_check_that_goes_on_after_its_deadline_is_not_waited_for(
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "CHECK_S", 0.1)
+    async with contextlib.aclosing(connect_redis(redis_url)) as redis:
+        checks = HealthChecks(
+            Deaf(redis, lasting=False),
+            RoundTrips(redis),
+            make_pool(database_url, 1, "test"),
+            Activity(),
+        )
+        found = await asyncio.wait_for(checks.redis(), LIMIT_S)
+
+    assert (found.status, found.detail["connected"]) == (Health.ERROR, False)
 
 
 @contextlib.contextmanager
