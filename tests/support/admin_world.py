@@ -17,6 +17,7 @@ from shared.bus import keys
 from tests.support.api import RunningApi, api_settings, running_api
 from tests.support.salons import Salons
 from tests.support.scripted_yclients import ScriptedYclients, scripted_yclients
+from tests.support.waiting import wait_until
 
 ADMIN = "/marketplace/admin"
 ASIDE = keys.set_aside(keys.WEBHOOKS_KEPT)
@@ -111,6 +112,7 @@ async def admin_world(module_database_url: str, valkey_url: str) -> AsyncIterato
     tokens = {role: make_token(module_database_url, f"test-{role.value}", role) for role in Role}
     with Redis.from_url(valkey_url) as redis:
         redis.flushall()
+        redis.xadd(ASIDE, {"notification": "makes no sense", "reason": "none"}, id="0-1")
     async with scripted_yclients() as yclients:
         settings = api_settings(
             module_database_url,
@@ -119,4 +121,12 @@ async def admin_world(module_database_url: str, valkey_url: str) -> AsyncIterato
             admin_requests_per_minute=100_000,
         )
         async with running_api(settings) as api:
+            await _first_look(valkey_url)
             yield AdminWorld(api, yclients, module_database_url, valkey_url, tokens)
+
+
+async def _first_look(redis_url: str) -> None:
+    """A process that starts tries what was set aside, and might take what a test has."""
+    with Redis.from_url(redis_url) as redis:
+        await wait_until(lambda: not redis.xlen(ASIDE), what="it looks at what is set aside")
+        redis.delete(ASIDE)
