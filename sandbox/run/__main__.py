@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from typing import Final
 
 import structlog
 
@@ -17,6 +18,8 @@ from sandbox.run.supervisor import Supervisor
 from sandbox.run.terminal import Terminal
 from sandbox.run.town import Town
 from sandbox.services.errors import SandboxError
+
+CAMERA_TIMEOUT_S: Final = 10.0
 
 
 def main() -> int:
@@ -43,7 +46,11 @@ async def _run(settings: RunSettings, data: DataFolder, terminal: Terminal) -> N
         starting = asyncio.create_task(town.start(), name="starting")
         if not await _finished_before(stop, starting):
             return
-        watching = asyncio.create_task(camera.watch(starting.result(), settings.phone_url))
+        sees = asyncio.Event()
+        watching = asyncio.create_task(camera.watch(starting.result(), settings.phone_url, sees))
+        # Whoever is told that all is ready may press «Подключить» at once.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(sees.wait(), CAMERA_TIMEOUT_S)
         _invite(settings, data, terminal, time.monotonic() - started)
         if await _finished_before(stop, watching):
             watching.result()

@@ -1,5 +1,6 @@
 """The phone's camera: every QR that an owner's page shows is what a phone may scan now."""
 
+import asyncio
 import json
 
 import httpx2
@@ -10,8 +11,11 @@ from shared.bus.keys import EVENTS_CHANNEL
 from shared.bus.listener import ChannelListener
 
 
-async def watch(redis_url: str, control_url: str) -> None:
-    """Tell the network of each `qr` event, until cancelled. Reconnects for ever."""
+async def watch(redis_url: str, control_url: str, watching: asyncio.Event) -> None:
+    """Tell the network of each `qr` event, until cancelled. Reconnects for ever.
+
+    ``watching`` is set once no event is missed any more.
+    """
     async with ControlClient(control_url) as network, connect_redis(redis_url) as redis:
 
         async def on_message(_channel: str, text: str) -> None:
@@ -19,7 +23,11 @@ async def watch(redis_url: str, control_url: str) -> None:
             if shown is not None:
                 await _show(network, *shown)
 
-        await ChannelListener(redis, [EVENTS_CHANNEL], on_message).run()
+        async def on_subscribed() -> None:
+            watching.set()
+
+        listener = ChannelListener(redis, [EVENTS_CHANNEL], on_message, on_subscribed=on_subscribed)
+        await listener.run()
 
 
 async def _show(network: ControlClient, label: str, qr: str) -> None:
