@@ -24,6 +24,7 @@ DESKTOP_SIZE: Final = ViewportSize(width=1280, height=800)
 # What a browser says of a server that is away is its own business.
 _EXPECTED_COMPLAINTS: Final = (
     "ERR_CONNECTION",
+    "ERR_EMPTY_RESPONSE",
     "WebSocket connection to",
     "ERR_SOCKET",
     "ERR_INTERNET",

@@ -322,6 +322,7 @@ async def failed(api: ScriptedApi, page: OnboardingPage) -> None:
         "message": "Подключение прервалось на нашей стороне.",
         "nextStep": "Попробуйте ещё раз через минуту.",
     }
+    await page.stop_clock()
     await qr(api, page)
     await api.say("status", **status)
     await page.shows("Подключение прервалось")
@@ -336,6 +337,7 @@ async def server_lost(api: ScriptedApi, page: OnboardingPage) -> None:
 
 @scene
 async def server_sends_away(api: ScriptedApi, page: OnboardingPage) -> None:
+    await page.stop_clock()
     await qr(api, page)
     await api.send_away(code="SERVICE_UNAVAILABLE", message="Сервис обновляется")
     await page.shows("Повторим через")

@@ -59,6 +59,11 @@ async def done(owner: Page) -> None:
     await expect(owner.get_by_role("heading", name="Готово")).to_be_visible(timeout=PATIENCE_MS)
 
 
+async def qr_shown(owner: Page) -> None:
+    qr = owner.get_by_alt_text("QR-код для привязки WhatsApp")
+    await expect(qr).to_be_visible(timeout=PATIENCE_MS)
+
+
 async def create_phone(phone: Page, number: str, name: str) -> None:
     await phone.get_by_text("Новый телефон").click()
     await phone.get_by_label("Номер").fill(number)
@@ -74,7 +79,7 @@ async def test_both_ways_of_linking_a_restart_and_an_unlink(
     phone = await people.open(run.url("PHONE"), width=420)
 
     by_qr = await people.press_connect(run, SALONS[0])
-    await expect(by_qr.get_by_alt_text("QR-код для привязки WhatsApp")).to_be_visible()
+    await qr_shown(by_qr)
     await expect(phone.get_by_text("На экране:")).to_be_visible(timeout=PATIENCE_MS)
     await phone.screenshot(path=screenshots / "phone-before.png", full_page=True)
     await phone.get_by_role("button", name="Сканировать QR", exact=True).click()
@@ -109,7 +114,7 @@ async def test_both_ways_of_linking_a_restart_and_an_unlink(
     await by_qr.get_by_role("button", name="Отвязать WhatsApp").click()
     await by_qr.get_by_role("button", name="Да, отвязать").click()
     await expect(by_qr.get_by_text("Теперь можно подключить другой телефон")).to_be_visible()
-    await expect(by_qr.get_by_alt_text("QR-код для привязки WhatsApp")).to_be_visible()
+    await qr_shown(by_qr)
     await phone.get_by_label("Телефон", exact=True).select_option("79990000001")
     await expect(phone.get_by_text("Ничего не привязано")).to_be_visible(timeout=PATIENCE_MS)
 

@@ -53,7 +53,7 @@ async def test_tab_that_slept_shows_no_old_qr_as_live(
     api.present = []
     await desktop.page.clock.fast_forward(120_000)
     await desktop.shows("Обновляем…")
-    await wait_until(lambda: api.connections == 2, what="the page connects anew")
+    await wait_until(lambda: api.connections >= 2, what="the page connects anew")
     api.clock_ahead_ms += 120_000
     await api.say("status", status="qr")
     await api.say_qr("fresh")
@@ -69,7 +69,7 @@ async def test_tab_out_of_the_browsers_memory_asks_the_server_first(
         "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
     )
     await phone.shows("Проверяем, действует ли код")
-    await wait_until(lambda: api.connections == 2, what="the page connects anew")
+    await wait_until(lambda: api.connections >= 2, what="the page connects anew")
     await api.say("status", status="connecting")
     await phone.shows("Этот код больше не действует")
     await phone.button("Получить новый код").click()
