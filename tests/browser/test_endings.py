@@ -156,7 +156,8 @@ async def test_an_end_is_seen_on_the_page_in_health_and_in_metrics(
     if reason not in WITHOUT_PROCESS:
         counted, standing = await world.counted(reason)
         assert counted == before + 1
-        assert standing >= 1
+        # A session without a device is let go by the next look at all, which may be at once.
+        assert standing >= ending.keeps_device
 
 
 async def seen_on(page: Page, ending: Ending) -> None:
