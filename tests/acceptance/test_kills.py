@@ -113,7 +113,7 @@ async def test_every_linker_is_killed(
     code = await steps.code_asked.sees_another_code(0)
     await phones.type_code(steps.code_asked.number, code)
     for owner in (steps.connecting, steps.queued):
-        await phones.scan(owner.number, await owner.sees_another_qr(0))
+        await phones.scan(owner.number, await owner.sees_qr_at_last())
     for owner in steps:
         await owner.is_connected()
     await steps.assert_nothing_is_half_linked(database_url)

@@ -29,8 +29,9 @@ _codes = Counter("pairing_codes_total", "Pairing code requests by answer", ["out
 ANSWER_RESERVE_S: Final = 1.0
 """A command is answered this long before it expires, so that the answer is in time."""
 
-NEW_CODE_S: Final = 20.0
-"""For a code that takes the place of one whose connection was lost."""
+NEW_CODE_S: Final = 40.0
+"""For a code that takes the place of one whose connection was lost: nobody counts the seconds, and
+a busy machine may have several linkers to start at once."""
 
 
 class CodeRequests:
