@@ -8,9 +8,9 @@ from tests.support.abandonment import ENVIRONMENT, one_round, warm_up
 from tests.support.api import JWT_SECRET
 from tests.support.holdings import SMALL_POOLS, System, settled
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
-SETTLE_S = 90.0
+SETTLE_S = 150.0
 
 
 @pytest.fixture
