@@ -108,11 +108,11 @@ async def _read(reader: asyncio.StreamReader) -> Asked:
 async def scripted_yclients(
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ScriptedYclients]:
-    served: set[asyncio.Task[None]] = set()
+    served: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
     scripted = ScriptedYclients()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        served.add(asyncio.create_task(scripted.serve(reader, writer)))
+        served[asyncio.create_task(scripted.serve(reader, writer))] = writer
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     scheme = "https" if tls else "http"
@@ -124,4 +124,6 @@ async def scripted_yclients(
         for task in served:
             task.cancel()
         await asyncio.gather(*served, return_exceptions=True)
+        for writer in served.values():
+            writer.transport.abort()  # also of one that was cancelled before it began
         await asyncio.sleep(0)  # closed connections are let go in the loop's next round
