@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from api_service.app import Application
-from api_service.realtime import server
+from api_service.realtime import idle_sockets, server
 from api_service.settings import ApiSettings
 from shared.bus import keys
 from tests.support.api import RunningApi, api_settings, token_for
@@ -33,24 +33,27 @@ SALONS: Final = 40
 PATIENCE_S: Final = 35.0
 """The engine notices within 15 s that nobody is there to be pinged, in our own process sooner."""
 
+AT_ONCE: Final = 30
+"""Pages; all of them together would keep a busy machine from letting any of them in in time."""
+
 Visit = Callable[[str, int], Coroutine[None, None, None]]
 
 
 async def politely(url: str, number: int) -> None:
     """Leaves the namespace, then the transport."""
     async with open_page(url, _token(number)) as page:
-        await page.next("status")
+        await _greeted(page)
         await page.link.send(f"41{NAMESPACE},")
 
 
 async def by_closing_the_tab(url: str, number: int) -> None:
     async with open_page(url, _token(number)) as page:
-        await page.next("status")
+        await _greeted(page)
 
 
 async def by_polling(url: str, number: int) -> None:
     async with open_page(url, _token(number), transport="polling") as page:
-        await page.next("status")
+        await _greeted(page)
         await page.link.send(f"41{NAMESPACE},")
         await page.link.send("1")
 
@@ -58,7 +61,7 @@ async def by_polling(url: str, number: int) -> None:
 async def by_a_lost_connection(url: str, number: int) -> None:
     """No goodbye of any kind: the socket is reset."""
     async with open_page(url, _token(number)) as page:
-        await page.next("status")
+        await _greeted(page)
         _cut(page)
 
 
@@ -124,6 +127,10 @@ def _token(number: int) -> str:
     return token_for(5_000 + number % SALONS)
 
 
+async def _greeted(page: Page) -> None:
+    await wait_until(lambda: page.all("status"), PATIENCE_S, "the page is told its state")
+
+
 def _cut(page: Page) -> None:
     assert isinstance(page.link, WebSocketLink)
     page.link.socket.transport.abort()
@@ -158,7 +165,10 @@ async def lasting_keys(redis: Redis) -> set[str]:
 
 @pytest.fixture
 def settings(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> ApiSettings:
+    """Nobody is taken for lost who is only slow: all of them are in this process' event loop."""
     monkeypatch.setattr(server, "PING_INTERVAL_S", 1)
+    monkeypatch.setattr(server, "PING_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(idle_sockets, "PATIENCE_S", PATIENCE_S)
     return api_settings(database_url, redis_url)
 
 
@@ -167,9 +177,7 @@ async def test_nothing_is_left_of_a_hundred_pages(api: RunningApi, whatsapp: Wha
     await _gone(api)
     before, lasting = tasks(), await lasting_keys(whatsapp.redis)
 
-    async with asyncio.TaskGroup() as visitors:
-        for number in range(PAGES):
-            visitors.create_task(VISITS[number % len(VISITS)](api.url, number))
+    await come_and_go([api.url], PAGES)
     await _gone(api)
 
     await wait_until(lambda: not tasks() - before, PATIENCE_S, f"tasks end: {tasks() - before}")
@@ -234,12 +242,18 @@ async def settled(cluster: ApiCluster, number: int, descriptors: int) -> int:
     return now[DESCRIPTORS]
 
 
-async def come_and_go(cluster: ApiCluster, pages: int) -> None:
-    """In each way at both processes."""
+async def come_and_go(urls: list[str], pages: int) -> None:
+    """In each way at each process."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def visit(number: int) -> None:
+        async with room:
+            url = urls[number // len(VISITS) % len(urls)]
+            await VISITS[number % len(VISITS)](url, number)
+
     async with asyncio.TaskGroup() as visitors:
         for number in range(pages):
-            url = cluster.urls[number // len(VISITS) % len(cluster.urls)]
-            visitors.create_task(VISITS[number % len(VISITS)](url, number))
+            visitors.create_task(visit(number))
 
 
 async def test_nothing_is_left_in_two_processes(
@@ -250,11 +264,11 @@ async def test_nothing_is_left_in_two_processes(
         await page.next("status")
         there = await from_outside(cluster, 0)
     assert all(there[each] for each in ("realtime_connections", "sockets of pages")), there
-    await come_and_go(cluster, 2 * len(VISITS))
+    await come_and_go(cluster.urls, 2 * len(VISITS))
     before = [await settled(cluster, number, MANY) for number in range(2)]
     lasting = await lasting_keys(whatsapp.redis)
 
-    await come_and_go(cluster, PAGES)
+    await come_and_go(cluster.urls, PAGES)
 
     for number, descriptors in enumerate(before):
         await settled(cluster, number, descriptors)
