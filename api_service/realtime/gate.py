@@ -77,7 +77,14 @@ class Gate:
         elif fault := _fault_of_payload(body):
             await _refuse(send, 400, fault)
         else:
+            await self._hand_over(scope, body, send)
+
+    async def _hand_over(self, scope: Scope, body: bytes, send: Send) -> None:
+        """Of a session that has ended a moment ago the engine says so by a KeyError, to a POST."""
+        try:
             await self._engage(scope, _replayed(body), send)
+        except KeyError:
+            await _refuse(send, _BAD_REQUEST, "session_ended")
 
 
 def _checked_frames(receive: Receive) -> Receive:

@@ -98,6 +98,18 @@ async def test_a_malformed_post_is_refused(api: RunningApi) -> None:
         assert (await page.next("error"))["code"] == "INVALID_REQUEST"
 
 
+async def test_a_post_to_a_session_that_has_ended_a_moment_ago_is_refused(api: RunningApi) -> None:
+    """As one to a session that nobody knows: it is no fault of ours."""
+    async with open_page(api.url, token_for(SALON), transport="polling") as page:
+        assert isinstance(page.link, PollingLink)
+        await page.next("status")
+        [socket] = api.application.sockets.eio.sockets.values()
+        socket.closed = True
+        answer = await page.link._http.post("/socket.io/", params=page.link._params, content="3")
+
+    assert answer.status_code == httpx2.codes.BAD_REQUEST
+
+
 async def test_other_namespaces_are_closed(api: RunningApi) -> None:
     for connect in ("40", "40/,", "40/admin,", "40/marketplace/x,"):
         link = await open_link(api.url)
