@@ -9,6 +9,7 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
+from api_service.core import connection_check
 from api_service.core.tokens import Tokens
 from api_service.settings import ApiSettings
 from tests.support.api import (
@@ -19,6 +20,7 @@ from tests.support.api import (
     signed_query,
     token_for,
 )
+from tests.support.waiting import PATIENCE_S
 
 REDIRECT = "/auth/yclients/redirect"
 USER = {
@@ -49,8 +51,10 @@ def _execute(database_url: str, statement: Composed) -> None:
 
 
 async def test_a_signed_redirect_registers_the_salon_and_leads_to_the_page(
-    api: RunningApi, database_url: str
+    api: RunningApi, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Time enough to find out that nobody is there to be asked, also on a busy machine."""
+    monkeypatch.setattr(connection_check, "CHECK_S", PATIENCE_S)
     answer = await api.http.get(REDIRECT, params={"salon_id": "1001", **signed_query(USER)})
 
     assert answer.status_code == 302
