@@ -58,11 +58,12 @@ async def test_ends_in_order_within_ten_seconds_while_pages_are_open(
         await wait_until(lambda: whatsapp.commands)
         started = time.monotonic()
         process.signal(signal.SIGTERM)
-        await wait_until(lambda: process.returncode is not None, 15, "the process ends")
+        await wait_until(lambda: process.returncode is not None, 30, "the process ends")
+        took_s = time.monotonic() - started
         await wait_until(lambda: one.closed and two.closed)
 
     assert process.returncode == 0, process.log
-    assert time.monotonic() - started < 10
+    assert took_s < 10
     assert [line["event"] for line in process.log_events()][-1] == "api_stopped"
     assert "Traceback" not in process.log
 
@@ -76,7 +77,7 @@ async def test_starts_while_redis_and_postgres_are_away(
     }
     process, url = start(start_process, {**environment, **nowhere})
 
-    assert httpx2.get(f"{url}/health", timeout=10).status_code == 503
+    assert httpx2.get(f"{url}/health", timeout=PATIENCE_S).status_code == 503
     assert process.terminate() == 0
 
 
