@@ -1,12 +1,11 @@
 """Notifications that Postgres refuses, in the admin API and in the marketplace's health."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from prometheus_client import REGISTRY
 
-from api_service.core import health, kept_later, marketplace_state
+from api_service.core import health, marketplace_state
 from api_service.store.admin_tokens import Role
 from shared.bus.connection import connect_redis
 from tests.support.admin_world import ASIDE, AdminWorld
@@ -14,34 +13,6 @@ from tests.support.api import HEALTH_TOKEN
 from tests.support.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def often() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept_later, "LOOK_EVERY_S", 0.1)
-        yield
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
-async def started(often: None, admin_world: AdminWorld) -> None:
-    """In its first look a process tries what was set aside: that is over when it looks again."""
-    assert often is None
-    async with connect_redis(admin_world.redis_url) as redis:
-
-        async def seen() -> bool:
-            if not await redis.exists(ASIDE):
-                admin_world.set_aside(6300)
-            return counted() == 1
-
-        await wait_until(lambda: counted() == 0, what="it looks")
-        await wait_until(seen, what="it looks at what is set aside")
-        await redis.delete(ASIDE)
-        await wait_until(lambda: counted() == 0, what="it looks again")
-
-
-def counted() -> float | None:
-    return REGISTRY.get_sample_value("notifications_aside", {"what": "webhooks"})
 
 
 @pytest_asyncio.fixture(loop_scope="module", autouse=True)
