@@ -1,6 +1,7 @@
 """A QR and the status over HTTP, the breaker around generation, and what a token opens."""
 
 import time
+from typing import Any
 
 import jwt
 import pytest
@@ -31,7 +32,7 @@ impatient = pytest.mark.parametrize(
     "settings", [{"qr_deadline_s": 0.4}], indirect=True, ids=["impatient"]
 )
 hurried = pytest.mark.parametrize(
-    "settings", [{"qr_deadline_s": 2.0}], indirect=True, ids=["hurried"]
+    "settings", [{"qr_deadline_s": 3.0}], indirect=True, ids=["hurried"]
 )
 """A command is to reach its session before the deadline, on a busy machine as well."""
 
@@ -321,11 +322,17 @@ async def test_reports_for_operators_mask_the_number(
 
     one = (await api.http.get("/health/company/1001")).json()
     same = (await api.http.get(f"/health/company/{SESSION}")).json()
-    overall = (await api.http.get("/health/whatsapp")).json()
+
+    async def told() -> dict[str, Any] | None:
+        """A busy machine's Postgres may be slow to answer."""
+        body: dict[str, Any] = (await api.http.get("/health/whatsapp")).json()
+        return body if body["credentialStore"]["status"] == "ok" else None
+
+    overall = await wait_until(told)
 
     assert one["phoneNumber"] == same["phoneNumber"] == "7*01"
     assert one["connected"] is True
+    assert overall is not None
     assert overall["sessions"]["total"] == 2
     assert overall["sessions"]["connected"] == 1
     assert overall["sessions"]["byStatus"] == {"connected": 1, "error": 1}
-    assert overall["credentialStore"]["status"] == "ok"

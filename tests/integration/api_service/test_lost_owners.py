@@ -88,7 +88,7 @@ async def test_nothing_of_a_dead_process_is_believed_or_served(
     assert counts["byStatus"] == {"error": 1, "reconnecting": 1}
     assert (await api.post_qr(token_for(LINKED_SALON))).json()["code"] == "ALREADY_CONNECTED"
     assert (await api.post_qr(token_for(SALON))).json()["code"] == "QR_TIMEOUT"
-    assert len(whatsapp.commands) == 1
+    assert len(whatsapp.commands + whatsapp.refused) == 1
     async with open_page(api.url, token_for(SALON)) as page:
         assert (await page.next("status"))["reason"] == "owner_lost"
         assert page.all("qr-update") == []
