@@ -47,6 +47,10 @@ PACKETS = {
 }
 
 
+OF_A_STALL = {"heartbeat_missed", "whatsapp_process_gone"}
+"""Said when the other side of the bus, which is in this process as well, has stood still."""
+
+
 async def test_a_malformed_frame_ends_its_own_connection_only(
     api: RunningApi, whatsapp: WhatsAppSide
 ) -> None:
@@ -56,8 +60,10 @@ async def test_a_malformed_frame_ends_its_own_connection_only(
                 with structlog.testing.capture_logs() as logs:
                     await page.link.send(packet)
                     await page.gone()
-            refused = [line for line in logs if line["log_level"] in {"warning", "error"}]
-            assert [line["event"] for line in refused] == ["socket_packet_refused"], kind
+            said = [line["event"] for line in logs if line["log_level"] in {"warning", "error"}]
+            assert [event for event in said if event not in OF_A_STALL] == [
+                "socket_packet_refused"
+            ], kind
             await whatsapp.qr(SESSION, "qr-text")
             await bystander.next("qr-update", count)
 
