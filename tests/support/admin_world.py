@@ -1,5 +1,6 @@
 """One running API for the tests of the admin API, with a token of each role."""
 
+import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -7,10 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
+import pytest
 import pytest_asyncio
+from prometheus_client import REGISTRY
 from psycopg.types.json import Jsonb
 from redis import Redis
 
+from api_service.core import kept_later
 from api_service.core.admin.operators import hash_of, new_token
 from api_service.store.admin_tokens import Role
 from shared.bus import keys
@@ -113,20 +117,31 @@ async def admin_world(module_database_url: str, valkey_url: str) -> AsyncIterato
     with Redis.from_url(valkey_url) as redis:
         redis.flushall()
         redis.xadd(ASIDE, {"notification": "makes no sense", "reason": "none"}, id="0-1")
-    async with scripted_yclients() as yclients:
+    async with contextlib.AsyncExitStack() as world:
+        yclients = await world.enter_async_context(scripted_yclients())
         settings = api_settings(
             module_database_url,
             valkey_url,
             yclients_url=yclients.url,
             admin_requests_per_minute=100_000,
         )
-        async with running_api(settings) as api:
+        with pytest.MonkeyPatch.context() as often:
+            often.setattr(kept_later, "LOOK_EVERY_S", 0.1)
+            api = await world.enter_async_context(running_api(settings))
             await _first_look(valkey_url)
-            yield AdminWorld(api, yclients, module_database_url, valkey_url, tokens)
+        yield AdminWorld(api, yclients, module_database_url, valkey_url, tokens)
 
 
 async def _first_look(redis_url: str) -> None:
-    """A process that starts tries what was set aside, and might take what a test has."""
+    """A process that starts tries what was set aside, and might take what a test has.
+
+    That is over when it looks again, and counts nothing there.
+    """
     with Redis.from_url(redis_url) as redis:
         await wait_until(lambda: not redis.xlen(ASIDE), what="it looks at what is set aside")
         redis.delete(ASIDE)
+        await wait_until(lambda: _counted() == 0, what="it looks again")
+
+
+def _counted() -> float | None:
+    return REGISTRY.get_sample_value("notifications_aside", {"what": "webhooks"})
