@@ -10,6 +10,7 @@ from typing import Any, Final
 from tests.support.waiting import wait_until
 
 EVENT_TIMEOUT_S: Final = 45.0
+"""A library that cannot connect waits longer each time before it tries again."""
 STOP_TIMEOUT_S: Final = 30.0
 
 Event = dict[str, Any]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import segno
 
-from sandbox.whatsapp_network.control_client import ControlError
+from sandbox.whatsapp_network.control_client import ControlClient, ControlError
 from sandbox.whatsapp_network.faults import FaultKind
 from tests.support.client_process import ClientProcess
 from tests.support.neonize_process import run_neonize
@@ -119,7 +119,11 @@ async def test_qr_expires_and_the_stream_ends_with_the_last_one(
         await neonize.next("status")
     with pytest.raises(ControlError, match="QR_EXPIRED"):
         await control.scan(number, qr)
-    assert (await control.stats()).open_connections == 0
+    await wait_until(lambda: _nobody_is_connected(control))
+
+
+async def _nobody_is_connected(control: ControlClient) -> bool:
+    return (await control.stats()).open_connections == 0
 
 
 async def test_spoilt_proof_of_the_phone_is_noticed_by_the_client(
@@ -157,9 +161,6 @@ async def test_client_that_gives_up_takes_its_qr_along(
     qr = (await neonize.next("qr"))["qr"]
     await neonize.end()
 
-    async def gone() -> bool:
-        return (await control.stats()).open_connections == 0
-
-    await wait_until(gone)
+    await wait_until(lambda: _nobody_is_connected(control))
     with pytest.raises(ControlError, match="QR_EXPIRED"):
         await control.scan(number, qr)
