@@ -23,7 +23,7 @@ UNPACKED: Final = ROOT / "build" / "pgbouncer"
 NAME: Final = "pgbouncer"
 PROGRAM: Final = Path("usr", "sbin", NAME)
 START_S: Final = 30.0
-TEST: Final = "test"
+TEST: Final = "who counts connections"
 """Names its connections: one that it has closed may be there for a while yet."""
 
 
