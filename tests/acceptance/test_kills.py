@@ -1,5 +1,6 @@
 """kill -9 of each process at each step of both ways of linking, all salons at once."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -60,7 +61,7 @@ async def test_the_whatsapp_process_is_killed(
         assert owner.status["status"] == "reconnecting"
     await wait_until(lambda: not any(child.is_running() for child in children))
 
-    idle_whatsapp.start(LINKER_CAPACITY=str(LINKERS))
+    await start_beside_pages(idle_whatsapp, LINKER_CAPACITY=str(LINKERS))
 
     for owner in steps.accepted:
         await owner.is_connected()
@@ -82,7 +83,7 @@ async def test_a_request_goes_on_by_itself_when_the_whatsapp_process_is_back_at_
 
     idle_whatsapp.process.kill()
     await after.asks_code()
-    idle_whatsapp.start()
+    await start_beside_pages(idle_whatsapp)
 
     for owner in (before, after):
         code = await owner.sees_another_code(0)
@@ -152,6 +153,11 @@ async def test_the_api_process_is_killed(
 def _has_gone_on(owner: Owner) -> bool:
     """An attempt that WhatsApp keeps waiting is given up meanwhile, and the next one begins."""
     return owner.status["status"] == "connecting" or owner.was_given_up
+
+
+async def start_beside_pages(whatsapp: WhatsApp, **environment: str) -> None:
+    """Pages answer their server's pings meanwhile, or it lets them go after 20 s."""
+    await asyncio.to_thread(whatsapp.start, **environment)
 
 
 async def link_again(owners: list[Owner]) -> None:
