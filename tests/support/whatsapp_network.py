@@ -20,6 +20,8 @@ START_TIMEOUT_S: Final = 90.0
 STOP_TIMEOUT_S: Final = 60.0
 ANSWER_S: Final = 25.0
 """For a client on a busy machine to answer the network; who acts on it waits for 30 s."""
+LAST_WORDS_S: Final = 1.0
+"""A client that stands still and finds its end beside the reason for it may miss the reason."""
 TROUBLE: Final = ("Traceback", "[error")
 
 
@@ -133,7 +135,9 @@ async def whatsapp_network(
     logged = len(process.log())
     async with ControlClient(process.ready["control_url"]) as control:
         await control.forget_everything()
-        await control.change_settings(request_deadline_s=ANSWER_S, handshake_deadline_s=ANSWER_S)
+        await control.change_settings(
+            request_deadline_s=ANSWER_S, handshake_deadline_s=ANSWER_S, close_delay_s=LAST_WORDS_S
+        )
         network = WhatsAppNetwork(process, control)
         yield network
         process.ensure_started()

@@ -1,6 +1,6 @@
 """Fixtures: the network, a phone on it, and a real client linked to that phone."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from tests.support.baileys_process import baileys
 from tests.support.client_process import ClientProcess
 from tests.support.neonize_process import run_neonize
+from tests.support.places import open_folder
 from tests.support.whatsapp_network import (
     WhatsAppNetwork,
     whatsapp_network,
@@ -17,6 +18,13 @@ from tests.support.whatsapp_network import (
 __all__ = ["baileys", "whatsapp_network", "whatsapp_network_process"]
 
 NUMBER = "79990000001"
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory: for a new device SQLite syncs 812 prekeys to a disk, one after the other."""
+    with open_folder("neonize") as folder:
+        yield folder
 
 
 @pytest.fixture
