@@ -10,6 +10,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from sandbox.whatsapp_network.faults import FaultKind
+from sandbox.whatsapp_network.journal import Event
 from shared.company_id import SessionId
 from shared.messages.status import Reason, SessionStatus
 from tests.support.fleet import Fleet
@@ -79,10 +80,14 @@ async def test_logging_in_keeps_no_other_salon_waiting(fleet: Fleet) -> None:
 
 
 async def _pauses_s(fleet: Fleet, after: int) -> list[float]:
-    """Between one connection and the next, as the network has seen them."""
-    events = await fleet.phones.events(after)
-    came_ms = [event.at_ms for event in events if event.kind == "handshake"]
-    assert len(came_ms) >= len(fleet.session_ids)
+    """Between one connection and the next, as the network has seen them: of all salons."""
+
+    async def handshakes() -> list[Event]:
+        came = [it for it in await fleet.phones.events(after) if it.kind == "handshake"]
+        return came if len(came) >= len(fleet.session_ids) else []
+
+    came = await wait_until(handshakes, BACK_S, "each has come")
+    came_ms = [event.at_ms for event in came]
     return [(later - earlier) / 1000 for earlier, later in pairwise(came_ms)]
 
 

@@ -55,7 +55,10 @@ async def test_without_whatsapp_the_credentials_are_deleted_all_the_same(
 async def test_a_lost_connection_that_comes_back_in_time_is_used_to_tell_whatsapp(
     whatsapp: WhatsApp,
 ) -> None:
-    """Its login is not answered for a while: the library does not pause, as between two tries."""
+    """Its login is not answered for a while: the library does not pause, as between two tries.
+
+    A session does one thing after the other: with the thaw answered, the unlinking has begun.
+    """
     await whatsapp.link_by_qr(SALON, PHONE)
     held = await whatsapp.phones.add_fault(FaultKind.HELD, number=PHONE)
     await whatsapp.phones.drop()
@@ -63,6 +66,7 @@ async def test_a_lost_connection_that_comes_back_in_time_is_used_to_tell_whatsap
     after = len(whatsapp.bus.events)
 
     command = await whatsapp.bus.unlink(SALON)
+    assert (await whatsapp.bus.result(await whatsapp.bus.thaw(SALON), SALON)).success
     await whatsapp.phones.remove_fault(held.id)
 
     assert (await whatsapp.bus.result(command, SALON)).success

@@ -77,8 +77,11 @@ class Handover:
                 task.add_done_callback(lambda _: slots.release())
 
     async def one(self, session: Session) -> None:
-        """To the least loaded process. What nobody needs is let go."""
-        if session.device is None and not session.frozen:
+        """To the least loaded process. What nobody needs is let go.
+
+        One that was just taken and has not asked for its device yet may be needed.
+        """
+        if session.recalled and session.device is None and not session.frozen:
             if session.retirable:
                 await self._supervisor.retire(session)
             return

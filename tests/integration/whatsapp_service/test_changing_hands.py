@@ -187,6 +187,19 @@ async def test_nothing_opens_again_what_is_closed_to_be_handed_over(place: Place
         await thawing
 
 
+async def test_one_that_was_just_taken_is_handed_over_before_it_has_asked_for_its_device(
+    place: Place,
+) -> None:
+    """Left behind, a linked salon would be nobody's until the next look of another process."""
+    session = place.supervisor.open(await place.linked())
+    assert not session.recalled
+
+    await place.handover.one(session)
+
+    assert await place.owner() == "other"
+    assert all(line.closed for line in place.lines.opened)
+
+
 async def test_nobody_else_gets_a_session_before_it_is_closed_here(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
