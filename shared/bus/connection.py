@@ -39,7 +39,7 @@ class _OwnsUp(AbstractConnection):
         try:
             await super().send_packed_command(command, check_health)
         except RuntimeError as error:
-            if "closed" not in str(error):
+            if "the handler is closed" not in str(error):
                 raise
             raise RedisConnectionError("the connection was closed before it was used") from error
 
