@@ -1,6 +1,7 @@
 """One client's websocket: handshake, then stanzas both ways under the agreed keys."""
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -129,14 +130,16 @@ class Connection:
         return True
 
     async def end(self, last: Node | None = None) -> None:
-        """Say why, if there is a reason, and close a little later; hear nothing meanwhile."""
+        """Say why, if there is a reason, and close when the client does not; hear nothing more."""
         self._ending = True
         try:
             if last is not None:
                 await self.send(last)
-            await asyncio.sleep(self.network.settings.close_delay_s)
         except ConnectionGoneError:
             return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.network.settings.close_delay_s):
+                await self._socket.wait_closed()
         await self._socket.close()
 
     async def end_stream_error(self, children: Sequence[Node] = (), **attrs: str) -> None:
