@@ -52,6 +52,7 @@ async def run_baileys(
         str(network.chat_port),
         network.root_public_key.hex(),
         cwd=folder,
+        start_new_session=True,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -17,7 +19,7 @@ Event = dict[str, Any]
 
 
 class ClientProcess:
-    """The test's end of it. Every event has a `kind`."""
+    """The test's end of it. Every event has a `kind`. The process leads a group of its own."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -53,10 +55,12 @@ class ClientProcess:
             await self._process.wait()
 
     async def end(self) -> None:
-        """Kill the process, as a crash does; nothing to do when it is gone."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        """Kill the process, as a crash does; nothing to do when it is gone.
+
+        With all of its group: where Node.js comes from PyPI, the process is only its launcher.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         async with asyncio.timeout(STOP_TIMEOUT_S):
             await self._process.wait()
 

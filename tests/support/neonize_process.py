@@ -26,6 +26,7 @@ async def run_neonize(environment: dict[str, str], store: Path) -> AsyncIterator
             str(sending),
             cwd=Path(__file__).parents[2],
             env={**os.environ, **environment},
+            start_new_session=True,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
