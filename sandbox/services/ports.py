@@ -1,5 +1,6 @@
 """Loopback ports: finding a free one, and naming who holds a taken one."""
 
+import atexit
 import errno
 import random
 import socket
@@ -18,6 +19,12 @@ _chance = random.SystemRandom()
 
 KEPT = 64
 _kept: deque[socket.socket] = deque()
+
+
+@atexit.register
+def _give_back() -> None:
+    for place in _kept:
+        place.close()
 
 
 def free_port() -> int:

@@ -93,6 +93,7 @@ async def test_both_ways_of_linking_a_restart_and_an_unlink(
     code = "".join((await by_code.get_by_test_id("code").inner_text()).split())
     await phone.get_by_label("Код из 8 букв и цифр").fill(code)
     await phone.get_by_role("button", name="Привязать по коду").click()
+    await expect(phone.locator("#message")).to_contain_text("Привязано", timeout=PATIENCE_MS)
     await done(by_code)
     await phone.screenshot(path=screenshots / "phone-after.png", full_page=True)
 
