@@ -107,7 +107,7 @@ async def test_without_sticky_routing_long_polling_fails(
         nginx.running_nginx(tmp_path, cluster.addresses, sticky=False) as url,
         pytest.raises((RefusedError, TimeoutError)),
     ):
-        await asyncio.wait_for(open_by_polling(url), 20)
+        await asyncio.wait_for(open_by_polling(url), 5)
 
 
 async def test_pages_of_a_process_that_is_killed_come_back_through_the_other(

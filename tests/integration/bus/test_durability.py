@@ -36,6 +36,13 @@ async def lasting(lasting_url: str) -> AsyncIterator[Redis]:
         yield redis
         await redis.config_set("appendonly", "yes")
         await redis.config_set("appendfsync", "everysec")
+        # While it writes its first file anew, it does not end when it is asked to.
+        await wait_until(lambda: _has_written(redis), what="the file is written anew")
+
+
+async def _has_written(redis: Redis) -> bool:
+    told = await redis.info("persistence")
+    return not (told["aof_rewrite_in_progress"] or told["aof_rewrite_scheduled"])
 
 
 @pytest.mark.parametrize(
