@@ -23,4 +23,5 @@ class NetworkSettings(BaseModel):
     # Baileys loses a stanza that follows its last handshake message at once.
     first_stanza_delay_s: Seconds = 0.005
     handshake_deadline_s: Seconds = 10.0
-    request_deadline_s: Seconds = 10.0
+    # A client may store hundreds of keys before it answers, on a busy disk.
+    request_deadline_s: Seconds = 25.0
