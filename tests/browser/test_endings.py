@@ -49,7 +49,7 @@ HOW: Final[dict[Reason, Callable[[Ended], Awaitable[object]]]] = {
     Reason.KEEPALIVE_TIMEOUT: Ended.fall_silent,
     Reason.ROUTE_CHANGED: Ended.go_another_way,
     Reason.SERVER_ERROR: lambda it: it.log_in_to(_refused, reason=503),
-    Reason.FLAPPING: lambda it: it.log_in_to(FaultKind.FLAPPING, delay_s=0.1),
+    Reason.FLAPPING: lambda it: it.log_in_to(FaultKind.FLAPPING, delay_s=0.5),
     Reason.WHATSAPP_UNREACHABLE: Ended.open_nowhere,
     Reason.PROXY_UNREACHABLE: Ended.go_to_nobody,
     Reason.STORE_UNAVAILABLE: Ended.hide_store,
@@ -112,7 +112,7 @@ async def world(
         await phones.forget_everything()
         async with ending_world(phones, environment, start_in_module) as world:
             yield world
-            world.process.terminate(30)
+            world.process.terminate()
             world.api.process.terminate()
     postgres_server.drop_database(name)
 

@@ -24,6 +24,8 @@ from tests.support.waiting import PATIENCE_S
 QUICK: Final = {
     "RECONNECT_FIRST_S": "0.05",
     "RECONNECT_SLOW_S": "120",
+    # However slow the machine is, what is lost was not open for so long.
+    "CONNECTION_STABLE_S": "600",
     "PROXY_FOLLOW_S": "0.3",
     "LINE_CHECK_S": "3",
     # So that a line is not taken for dark when a busy machine lets the network stand still.
@@ -178,7 +180,7 @@ class Ended:
         await self.world.bus.unlink(self.session, uninstalled=True)
 
     async def stop_process(self) -> None:
-        self.world.process.terminate(30)
+        self.world.process.terminate()
 
     async def kill_process(self) -> None:
         self.world.process.kill()

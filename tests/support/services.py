@@ -49,19 +49,24 @@ class PostgresServer:
         Nor does it wait a minute for a connection that nobody is making any more: a pool that is
         closed while it grows leaves some in the middle of their log-in.
         """
-        self.run(_END_LOG_INS)
-        self._once_nobody_uses_it(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
+        drop = SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        self._once_nobody_uses_it(drop, name, first=(_END_LOG_INS,))
 
-    def run(self, statement: SQL, *names: str) -> None:
+    def run(self, statement: SQL, *names: str, first: tuple[SQL, ...] = ()) -> None:
+        """Over one connection: to make it costs more than the statements."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
+            for each in first:
+                connection.execute(each)
             connection.execute(statement.format(*map(Identifier, names)))
 
-    def _once_nobody_uses_it(self, statement: SQL, *names: str) -> None:
+    def _once_nobody_uses_it(
+        self, statement: SQL, *names: str, first: tuple[SQL, ...] = ()
+    ) -> None:
         """Postgres gives those who have been sent away 5 s to go, and then gives up."""
 
         def done() -> bool:
             try:
-                self.run(statement, *names)
+                self.run(statement, *names, first=first)
             except psycopg.errors.ObjectInUse:
                 return False
             return True
