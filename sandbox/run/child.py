@@ -100,8 +100,7 @@ class Child:
         """Ask it to end, kill it after the spec's deadline; return when it is gone."""
         self._stopping.set()
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(self.spec.stop_signal)
+            self._ask_to_end(self._process)
         try:
             await asyncio.wait_for(self._ended.wait(), self.spec.stop_timeout_s)
         except TimeoutError:
@@ -114,6 +113,16 @@ class Child:
         self._stopping.set()
         if self._process is not None:
             kill_group(self._process.pid)
+
+    def _ask_to_end(self, process: asyncio.subprocess.Process) -> None:
+        """Once; harmless when it has just ended.
+
+        Not by `Process.send_signal`: that looks first whether it has ended, and so may take the
+        exit code away from asyncio, which then says 255.
+        """
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, self.spec.stop_signal)
 
     async def _run_once(self) -> int:
         self.starts += 1
@@ -128,7 +137,7 @@ class Child:
                 start_new_session=True,
             )
             if self._stopping.is_set():
-                process.send_signal(self.spec.stop_signal)
+                self._ask_to_end(process)
             try:
                 return await process.wait()
             finally:
