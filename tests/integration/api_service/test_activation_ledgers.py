@@ -39,10 +39,8 @@ FAILED = Settlement(
 
 @pytest_asyncio.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    opened = make_pool(database_url, 8, "test")
-    await opened.open()
-    yield opened
-    await opened.close()
+    async with make_pool(database_url, 8, "test") as opened:
+        yield opened
 
 
 @pytest.fixture(params=[TransactionLedger, SimpleLedger])

@@ -26,10 +26,8 @@ NOTIFICATION = Received(
 
 @pytest_asyncio.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    opened = make_pool(database_url, 2, "test")
-    await opened.open()
-    yield opened
-    await opened.close()
+    async with make_pool(database_url, 2, "test") as opened:
+        yield opened
 
 
 @pytest.fixture
